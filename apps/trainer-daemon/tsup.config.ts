@@ -1,0 +1,3 @@
+import { appConfig } from "../../tools/tsup.base.ts";
+
+export default appConfig();

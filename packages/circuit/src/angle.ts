@@ -1,0 +1,70 @@
+/**
+ * Angles of gates: a number, or an affine expression of the circuit's parameters. Everything that a variational
+ * circuit needs (weights, data, `2*x - y + pi/2`) is affine, and affine expressions keep derivatives trivial.
+ */
+
+/** `constant + Σ coefficient · parameter`, in radian. Terms are sorted by parameter name, without zeros or repeats. */
+export interface AffineAngle {
+  readonly constant: number;
+  readonly terms: readonly AngleTerm[];
+}
+
+/** One term of an {@link AffineAngle}. */
+export interface AngleTerm {
+  readonly parameter: string;
+  readonly coefficient: number;
+}
+
+/** An angle in radian: bound (a number) or depending on parameters. */
+export type Angle = number | AffineAngle;
+
+/** Tells whether an angle depends on no parameter. */
+export function isBoundAngle(angle: Angle): angle is number {
+  return typeof angle === "number";
+}
+
+/** Returns the angle that is one parameter. */
+export function parameterAngle(parameter: string): AffineAngle {
+  return { constant: 0, terms: [{ parameter, coefficient: 1 }] };
+}
+
+/** Returns the sum of two angles, a number where no parameter is left. */
+export function addAngles(a: Angle, b: Angle): Angle {
+  if (isBoundAngle(a) && isBoundAngle(b)) return a + b;
+  const left = toAffine(a);
+  const right = toAffine(b);
+  const coefficients = new Map<string, number>();
+  for (const term of [...left.terms, ...right.terms]) {
+    coefficients.set(term.parameter, (coefficients.get(term.parameter) ?? 0) + term.coefficient);
+  }
+  return fromTerms(left.constant + right.constant, coefficients);
+}
+
+/** Returns an angle times a number. */
+export function scaleAngle(angle: Angle, factor: number): Angle {
+  if (isBoundAngle(angle)) return angle * factor;
+  return fromTerms(
+    angle.constant * factor,
+    new Map(angle.terms.map((term) => [term.parameter, term.coefficient * factor])),
+  );
+}
+
+/** Returns the value of an angle. Errors: the caller's `lookup` decides what an unknown parameter is. */
+export function evaluateAngle(angle: Angle, lookup: (parameter: string) => number): number {
+  if (isBoundAngle(angle)) return angle;
+  let sum = angle.constant;
+  for (const term of angle.terms) sum += term.coefficient * lookup(term.parameter);
+  return sum;
+}
+
+function toAffine(angle: Angle): AffineAngle {
+  return isBoundAngle(angle) ? { constant: angle, terms: [] } : angle;
+}
+
+function fromTerms(constant: number, coefficients: ReadonlyMap<string, number>): Angle {
+  const terms = [...coefficients]
+    .filter(([, coefficient]) => coefficient !== 0)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([parameter, coefficient]) => ({ parameter, coefficient }));
+  return terms.length === 0 ? constant : { constant, terms };
+}

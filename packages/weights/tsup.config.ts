@@ -1,0 +1,3 @@
+import { packageConfig } from "../../tools/tsup.base.ts";
+
+export default packageConfig();

@@ -1,0 +1,32 @@
+import { defineConfig, type Options } from "tsup";
+
+/** `QTUNE_FAST_BUILD=1` leaves type declarations out: what `pnpm start` needs to run, nothing else. */
+const fast = process.env["QTUNE_FAST_BUILD"] === "1";
+
+const shared: Options = {
+  format: ["esm"],
+  target: "es2023",
+  sourcemap: true,
+  clean: true,
+  treeshake: true,
+  splitting: true,
+};
+
+/** Creates the build of a library package: ESM and type declarations, its dependencies left as imports. */
+export function packageConfig(overrides: Options = {}): Options | Options[] {
+  return defineConfig({ ...shared, entry: ["src/index.ts"], dts: !fast, ...overrides }) as Options | Options[];
+}
+
+/** Creates the build of an app: one bundle of all workspace packages, third-party packages left as imports. */
+export function appConfig(overrides: Options = {}): Options | Options[] {
+  return defineConfig({
+    ...shared,
+    entry: ["src/main.ts", "src/index.ts"],
+    dts: false,
+    noExternal: [/^@qtune\//],
+    esbuildOptions: (options) => {
+      options.conditions = ["@qtune/source", ...(options.conditions ?? [])];
+    },
+    ...overrides,
+  }) as Options | Options[];
+}
