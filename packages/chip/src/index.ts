@@ -1,1 +1,1 @@
-export {};
+export type { NoisyProgram, NoisyReadout, NoisyStep } from "./noisy-program.ts";
