@@ -14,7 +14,8 @@ const shared: Options = {
 
 /** Creates the build of a library package: ESM and type declarations, its dependencies left as imports. */
 export function packageConfig(overrides: Options = {}): Options | Options[] {
-  return defineConfig({ ...shared, entry: ["src/index.ts"], dts: !fast, ...overrides }) as Options | Options[];
+  return defineConfig({ ...shared, entry: ["src/index.ts"], dts: !fast, ...overrides }) as
+    Options | Options[];
 }
 
 /** Creates the build of an app: one bundle of all workspace packages, third-party packages left as imports. */

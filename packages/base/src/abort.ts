@@ -19,7 +19,10 @@ export function abortError(signal: AbortSignal): QtuneError {
 }
 
 /** Settles with `promise`, or rejects as soon as the signal fires. The promise itself goes on. */
-export async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export async function raceAbort<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
   if (signal === undefined) return promise;
   throwIfAborted(signal);
   let onAbort: (() => void) | undefined;

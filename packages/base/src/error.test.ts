@@ -1,12 +1,28 @@
 import { describe, expect, test } from "vitest";
-import { QtuneError, abortError, codeFromGrpc, codeTable, pairwiseSumRows, printIssue, raceAbort, sleep, suggest } from "./index.ts";
+import {
+  QtuneError,
+  abortError,
+  codeFromGrpc,
+  codeTable,
+  pairwiseSumRows,
+  printIssue,
+  raceAbort,
+  sleep,
+  suggest,
+} from "./index.ts";
 
 describe("QtuneError", () => {
   test("starts its message with the place", () => {
-    expect(new QtuneError("out_of_range", "expected 1", { where: "task.shots" }).message).toBe("task.shots: expected 1");
+    expect(new QtuneError("out_of_range", "expected 1", { where: "task.shots" }).message).toBe(
+      "task.shots: expected 1",
+    );
   });
   test("keeps the first issue in the message and counts the rest", () => {
-    const error = QtuneError.fromIssues([{ where: "a", expected: "1", given: "2" }, { where: "b" }, { where: "c" }]);
+    const error = QtuneError.fromIssues([
+      { where: "a", expected: "1", given: "2" },
+      { where: "b" },
+      { where: "c" },
+    ]);
     expect(error.message).toBe("a: expected 1 but was given 2\n(and 2 more problems)");
     expect(error.issues).toHaveLength(3);
   });
@@ -20,7 +36,15 @@ describe.each(Object.entries(codeTable))("code %s", (code, row) => {
 });
 
 test("an issue prints place, excerpt and caret", () => {
-  const text = printIssue({ file: "bell.qasm", line: 3, column: 4, where: "gate", expected: "2 qubits", given: "1", excerpt: "cx q[0];" });
+  const text = printIssue({
+    file: "bell.qasm",
+    line: 3,
+    column: 4,
+    where: "gate",
+    expected: "2 qubits",
+    given: "1",
+    excerpt: "cx q[0];",
+  });
   expect(text).toBe("bell.qasm:3:4: gate: expected 2 qubits but was given 1\n  cx q[0];\n     ^");
 });
 
@@ -30,7 +54,9 @@ test("a misspelt word finds its neighbour and a strange one finds none", () => {
 });
 
 test("a sleep ends with the signal", async () => {
-  await expect(sleep(10_000, { signal: AbortSignal.timeout(5) })).rejects.toMatchObject({ code: "deadline_exceeded" });
+  await expect(sleep(10_000, { signal: AbortSignal.timeout(5) })).rejects.toMatchObject({
+    code: "deadline_exceeded",
+  });
 });
 
 test("raceAbort rejects with the signal's own error", async () => {

@@ -27,7 +27,9 @@ export class QtuneError extends Error {
   readonly issues: readonly Issue[];
 
   constructor(code: ErrorCode, message: string, options: QtuneErrorOptions = {}) {
-    super(options.where === undefined ? message : `${options.where}: ${message}`, { cause: options.cause });
+    super(options.where === undefined ? message : `${options.where}: ${message}`, {
+      cause: options.cause,
+    });
     this.code = code;
     this.where = options.where;
     this.details = options.details ?? {};
@@ -41,16 +43,23 @@ export class QtuneError extends Error {
       return new QtuneError("cancelled", error.message || "the call was aborted", { cause: error });
     }
     if (error instanceof Error && error.name === "TimeoutError") {
-      return new QtuneError("deadline_exceeded", error.message || "the deadline passed", { cause: error });
+      return new QtuneError("deadline_exceeded", error.message || "the deadline passed", {
+        cause: error,
+      });
     }
-    return new QtuneError("unknown", error instanceof Error ? error.message : String(error), { cause: error });
+    return new QtuneError("unknown", error instanceof Error ? error.message : String(error), {
+      cause: error,
+    });
   }
 
   /** Creates the error for a non-empty list of issues: the first is printed, the rest are counted and carried. */
   static fromIssues(issues: readonly Issue[], code: ErrorCode = "invalid_argument"): QtuneError {
     const [first, ...rest] = issues;
     if (first === undefined) return internalError("an error without issues");
-    const more = rest.length === 0 ? "" : `\n(and ${rest.length} more ${rest.length === 1 ? "problem" : "problems"})`;
+    const more =
+      rest.length === 0
+        ? ""
+        : `\n(and ${rest.length} more ${rest.length === 1 ? "problem" : "problems"})`;
     return new QtuneError(code, printIssue(first) + more, { issues });
   }
 }

@@ -21,13 +21,17 @@ export interface Issue {
 
 /** Returns an issue as the lines a person reads: place, expectation, what was given, hint, excerpt with caret. */
 export function printIssue(issue: Issue): string {
-  const place = [issue.file, issue.line, issue.column].filter((part) => part !== undefined).join(":");
+  const place = [issue.file, issue.line, issue.column]
+    .filter((part) => part !== undefined)
+    .join(":");
   const head = [place, issue.where].filter((part) => part !== "").join(": ");
   let text = head;
   if (issue.expected !== undefined) text += `: expected ${issue.expected}`;
-  if (issue.given !== undefined) text += `${issue.expected === undefined ? ":" : " but"} was given ${issue.given}`;
+  if (issue.given !== undefined)
+    text += `${issue.expected === undefined ? ":" : " but"} was given ${issue.given}`;
   if (issue.hint !== undefined) text += `; ${issue.hint}`;
   if (issue.excerpt === undefined) return text;
-  const caret = issue.column === undefined ? "" : `\n  ${" ".repeat(Math.max(0, issue.column - 1))}^`;
+  const caret =
+    issue.column === undefined ? "" : `\n  ${" ".repeat(Math.max(0, issue.column - 1))}^`;
   return `${text}\n  ${issue.excerpt}${caret}`;
 }

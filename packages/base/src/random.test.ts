@@ -14,11 +14,21 @@ describe("philox4x32InPlace", () => {
   });
   test("gives the published answer for all ones", () => {
     const ones = 0xffffffff;
-    expect(block([ones, ones, ones, ones], [ones, ones])).toEqual(["408f276d", "41c83b0e", "a20bc7c6", "6d5451fd"]);
+    expect(block([ones, ones, ones, ones], [ones, ones])).toEqual([
+      "408f276d",
+      "41c83b0e",
+      "a20bc7c6",
+      "6d5451fd",
+    ]);
   });
   test("gives the published answer for the digits of pi", () => {
     const counter = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344];
-    expect(block(counter, [0xa4093822, 0x299f31d0])).toEqual(["d16cfe09", "94fdcceb", "5001e420", "24126ea1"]);
+    expect(block(counter, [0xa4093822, 0x299f31d0])).toEqual([
+      "d16cfe09",
+      "94fdcceb",
+      "5001e420",
+      "24126ea1",
+    ]);
   });
 });
 

@@ -36,7 +36,7 @@ function mulHigh(a: number, b: number): number {
   const low = a0 * b0;
   const mid1 = a1 * b0 + (low >>> 16);
   const mid2 = a0 * b1 + (mid1 & 0xffff);
-  return (a1 * b1 + Math.floor(mid1 / 65536) + (mid2 / 65536 | 0)) >>> 0;
+  return (a1 * b1 + Math.floor(mid1 / 65536) + ((mid2 / 65536) | 0)) >>> 0;
 }
 
 /**
@@ -81,7 +81,8 @@ function hashLabels(start: bigint, labels: readonly (string | number | bigint)[]
   const encoder = new TextEncoder();
   let hash = 0xcbf29ce484222325n ^ start;
   for (const label of labels) {
-    for (const byte of encoder.encode(`${typeof label === "string" ? "s" : "n"}${label}`)) hash = fnv1a(hash, byte);
+    for (const byte of encoder.encode(`${typeof label === "string" ? "s" : "n"}${label}`))
+      hash = fnv1a(hash, byte);
     hash = fnv1a(hash, 0);
   }
   return hash;
@@ -170,7 +171,10 @@ function finish(hash: bigint): bigint {
  * const random = createRandom(7, "shots", 12);
  * random.nextUniform(); // the same in every process
  */
-export function createRandom(seed: number | bigint | string, ...labels: readonly (string | number | bigint)[]): Random {
+export function createRandom(
+  seed: number | bigint | string,
+  ...labels: readonly (string | number | bigint)[]
+): Random {
   return new PhiloxRandom(finish(hashLabels(0n, ["seed", seed, ...labels])));
 }
 

@@ -14,14 +14,26 @@ export function printShape(shape: readonly (number | string)[]): string {
 export function assertLength(length: number, shape: readonly number[], where: string): void {
   const expected = shapeSize(shape);
   if (length !== expected) {
-    throw new QtuneError("invalid_argument", `expected ${expected} values for shape ${printShape(shape)} but was given ${length}`, { where });
+    throw new QtuneError(
+      "invalid_argument",
+      `expected ${expected} values for shape ${printShape(shape)} but was given ${length}`,
+      { where },
+    );
   }
 }
 
 /** Throws `out_of_range` unless `value` is an integer in [min, max]. */
-export function assertInteger(value: number, range: { readonly min: number; readonly max: number }, where: string): void {
+export function assertInteger(
+  value: number,
+  range: { readonly min: number; readonly max: number },
+  where: string,
+): void {
   if (!Number.isInteger(value) || value < range.min || value > range.max) {
-    throw new QtuneError("out_of_range", `expected an integer from ${range.min} to ${range.max} but was given ${value}`, { where });
+    throw new QtuneError(
+      "out_of_range",
+      `expected an integer from ${range.min} to ${range.max} but was given ${value}`,
+      { where },
+    );
   }
 }
 
@@ -30,7 +42,9 @@ export function assertFinite(values: ArrayLike<number>, where: string): void {
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
     if (!Number.isFinite(value)) {
-      throw new QtuneError("invalid_argument", `expected finite numbers but was given ${value}`, { where: `${where}[${i}]` });
+      throw new QtuneError("invalid_argument", `expected finite numbers but was given ${value}`, {
+        where: `${where}[${i}]`,
+      });
     }
   }
 }
