@@ -1,1 +1,4 @@
-export {};
+export { dataRoot, findData, printSkipReason, wantsSlowTests } from "./data.ts";
+export { centralDifferences, type DifferenceOptions, relativeDistance } from "./gradient.ts";
+export { expectGolden } from "./golden.ts";
+export { frequencies, samplingBound, totalVariation } from "./statistics.ts";
