@@ -82,7 +82,7 @@ export const layers = [
     kind: "package",
     environment: "any",
     imports: ["base", "circuit"],
-    externals: [],
+    externals: ["@noble/hashes"],
     holds:
       "chip-device model: topology, calibration snapshots, timing, noise, presets, importers, fit",
   },
