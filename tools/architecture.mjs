@@ -15,11 +15,15 @@ function directImports(layer) {
     const row = layers.find((candidate) => candidate.name === name);
     return new Set(row.imports.flatMap((next) => [next, ...reach(next)]));
   };
-  return layer.imports.filter((name) => !layer.imports.some((other) => other !== name && reach(other).has(name)));
+  return layer.imports.filter(
+    (name) => !layer.imports.some((other) => other !== name && reach(other).has(name)),
+  );
 }
 
 export function architectureBlock() {
-  const arrows = layers.flatMap((layer) => directImports(layer).map((name) => `  ${layer.name} --> ${name}`));
+  const arrows = layers.flatMap((layer) =>
+    directImports(layer).map((name) => `  ${layer.name} --> ${name}`),
+  );
   const rows = layers.map(
     (layer) =>
       `| ${layer.name} | ${layer.kind} | ${layer.environment} | ${layer.kind === "app" ? "anything" : layer.imports.join(", ") || "–"} | ${layer.externals.join(", ") || "–"} | ${layer.holds} |`,

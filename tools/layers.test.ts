@@ -20,7 +20,9 @@ describe.each(layers.map((layer) => [layer.name, layer] as const))("%s", (_, lay
   const manifest = manifestOf(layer);
   test("depends on exactly what its row lists", () => {
     if (layer.kind === "app") {
-      const outside = Object.keys(manifest.dependencies).filter((name) => !name.startsWith("@qtune/"));
+      const outside = Object.keys(manifest.dependencies).filter(
+        (name) => !name.startsWith("@qtune/"),
+      );
       expect(outside.sort()).toEqual([...layer.externals].sort());
     } else {
       const row = [...layer.imports.map((name) => `@qtune/${name}`), ...layer.externals];
@@ -41,7 +43,11 @@ describe.each(layers.map((layer) => [layer.name, layer] as const))("%s", (_, lay
 });
 
 test("every package folder has a row", () => {
-  const folders = ["packages", "apps"].flatMap((group) => readdirSync(path.join(root, group)).filter((name) => existsSync(path.join(root, group, name, "package.json"))));
+  const folders = ["packages", "apps"].flatMap((group) =>
+    readdirSync(path.join(root, group)).filter((name) =>
+      existsSync(path.join(root, group, name, "package.json")),
+    ),
+  );
   expect(folders.sort()).toEqual(layers.map((layer) => layer.name).sort());
 });
 

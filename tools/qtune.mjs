@@ -5,5 +5,8 @@ import { buildApps, root, run } from "./run.mjs";
 
 const built = await buildApps();
 if (built !== 0) process.exit(built);
-const { code } = await run(process.execPath, [path.join(root, "apps/cli/dist/main.js"), ...process.argv.slice(2)]);
+const { code } = await run(process.execPath, [
+  path.join(root, "apps/cli/dist/main.js"),
+  ...process.argv.slice(2),
+]);
 process.exit(code);

@@ -53,7 +53,16 @@ export function run(command, args, { env, cwd = root, stdio = "inherit", capture
 export async function buildApps() {
   const { code, output } = await run(
     "nx",
-    ["run-many", "-t", "build", "-p", "qtune", "@qtune/device-emulator", "@qtune/trainer-daemon", "--output-style=stream"],
+    [
+      "run-many",
+      "-t",
+      "build",
+      "-p",
+      "qtune",
+      "@qtune/device-emulator",
+      "@qtune/trainer-daemon",
+      "--output-style=stream",
+    ],
     { env: { QTUNE_FAST_BUILD: "1" }, capture: true },
   );
   if (code !== 0) process.stderr.write(output);

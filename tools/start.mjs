@@ -8,5 +8,9 @@ process.stderr.write("bundling the command line and the two daemons ...\n");
 const built = await buildApps();
 if (built !== 0) process.exit(built);
 process.stderr.write(`bundled in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
-const { code } = await run(process.execPath, [path.join(root, "apps/cli/dist/main.js"), "quickstart", ...process.argv.slice(2)]);
+const { code } = await run(process.execPath, [
+  path.join(root, "apps/cli/dist/main.js"),
+  "quickstart",
+  ...process.argv.slice(2),
+]);
 process.exit(code);

@@ -18,13 +18,25 @@ const steps = [
   { name: "gen", command: ["nx", ["run-many", "-t", "gen", "--output-style=stream"]] },
   { name: "contracts", command: ["node", ["tools/check-contracts.mjs"]] },
   { name: "format", command: ["prettier", ["--check", "--log-level=warn", "."]] },
-  { name: "lint", command: ["nx", ["run-many", "-t", "lint", "--parallel=2", "--output-style=stream"]] },
-  { name: "typecheck", command: ["nx", ["run-many", "-t", "typecheck", "--parallel=2", "--output-style=stream"]] },
-  { name: "build", command: ["nx", ["run-many", "-t", "build", "--parallel=2", "--output-style=stream"]] },
+  {
+    name: "lint",
+    command: ["nx", ["run-many", "-t", "lint", "--parallel=2", "--output-style=stream"]],
+  },
+  {
+    name: "typecheck",
+    command: ["nx", ["run-many", "-t", "typecheck", "--parallel=2", "--output-style=stream"]],
+  },
+  {
+    name: "build",
+    command: ["nx", ["run-many", "-t", "build", "--parallel=2", "--output-style=stream"]],
+  },
   {
     name: "tests",
     vitest: true,
-    command: ["vitest", ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${vitestReport}`]],
+    command: [
+      "vitest",
+      ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${vitestReport}`],
+    ],
   },
 ];
 
@@ -49,7 +61,9 @@ for (const step of steps) {
 
 rmSync(scratch, { recursive: true, force: true });
 if (failures.length > 0) process.stdout.write(`failed: ${failures.join(", ")}\n`);
-process.stdout.write(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
+process.stdout.write(
+  `${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`,
+);
 process.exit(totals.failed === 0 ? 0 : 1);
 
 function addVitest(code) {
