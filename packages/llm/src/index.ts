@@ -1,1 +1,7 @@
-export {};
+// For users.
+export {
+  type Architecture,
+  type ModelConfig,
+  type RopeConfig,
+  type RopeScaling,
+} from "./config/model-config.ts";
