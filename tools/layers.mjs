@@ -172,7 +172,7 @@ export const layers = [
     kind: "app",
     environment: "node",
     imports: everything,
-    externals: ["citty", "pino", "prom-client"],
+    externals: ["commander", "pino", "prom-client"],
     holds: "daemon: training runs over gRPC",
   },
   {
@@ -180,7 +180,7 @@ export const layers = [
     kind: "app",
     environment: "node",
     imports: everything,
-    externals: ["citty", "yaml"],
+    externals: ["commander", "yaml"],
     holds: "the qtune command line",
   },
 ];
