@@ -1,1 +1,20 @@
-export {};
+// For users.
+export {
+  type CompileOptions,
+  type HostCall,
+  type HostHandler,
+  type Program,
+  type ProgramReport,
+  type RunProgramOptions,
+} from "./api.ts";
+export { type Dim, type Shape } from "./dim.ts";
+export { type HostOperationOptions, type MatMulOptions, type Operations } from "./operations.ts";
+export {
+  type DType,
+  type Stage,
+  type Tensor,
+  type TensorType,
+  type Value,
+  type ValueData,
+  type WeightSource,
+} from "./tensor.ts";
