@@ -5,3 +5,4 @@ export {
   type RopeConfig,
   type RopeScaling,
 } from "./config/model-config.ts";
+export { type ParseConfigOptions, parseModelConfig } from "./config/parse-config.ts";
