@@ -6,3 +6,7 @@ export {
   type RopeScaling,
 } from "./config/model-config.ts";
 export { type ParseConfigOptions, parseModelConfig } from "./config/parse-config.ts";
+export { type Sequence } from "./model/batch.ts";
+export { type BatchLoss, type DecoderOptions, type DecoderProgram } from "./model/decoder-program.ts";
+export { type LinearCall, type LinearModule, type OnLinear } from "./model/on-linear.ts";
+export { type GenerateOptions, type Generation, type Generator } from "./generation/generator.ts";
