@@ -1,1 +1,1 @@
-export {};
+export { createProgram, runCommandLine } from "./command-line.ts";
