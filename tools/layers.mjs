@@ -131,7 +131,7 @@ export const layers = [
     kind: "package",
     environment: "node",
     imports: ["base", "graph", "weights"],
-    externals: ["@huggingface/hub", "@huggingface/jinja", "@huggingface/tokenizers"],
+    externals: ["@huggingface/hub", "@huggingface/jinja", "@huggingface/tokenizers", "tar", "yauzl"],
     holds: "decoder language models as graphs, tokenizers, templates, sources, generation",
   },
   {
