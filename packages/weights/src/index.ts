@@ -1,4 +1,5 @@
 // For users.
+export { type OnnxFile, type OnnxNode, openOnnx } from "./onnx/open-onnx.ts";
 export { openSafetensors } from "./safetensors/open-safetensors.ts";
 export {
   type TensorToWrite,
