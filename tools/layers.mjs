@@ -131,7 +131,13 @@ export const layers = [
     kind: "package",
     environment: "node",
     imports: ["base", "graph", "weights"],
-    externals: ["@huggingface/hub", "@huggingface/jinja", "@huggingface/tokenizers", "tar", "yauzl"],
+    externals: [
+      "@huggingface/hub",
+      "@huggingface/jinja",
+      "@huggingface/tokenizers",
+      "tar",
+      "yauzl",
+    ],
     holds: "decoder language models as graphs, tokenizers, templates, sources, generation",
   },
   {

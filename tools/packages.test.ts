@@ -22,26 +22,41 @@ const tarballs = new Map<string, string>();
 /** pnpm as the caller runs it: on the PATH inside a pnpm script, else through npx. */
 async function pnpm(args: string[], cwd: string): Promise<string> {
   const direct = process.env["npm_execpath"];
-  const [command, ...first] = direct?.includes("pnpm") ? [process.execPath, direct] : ["npx", "-y", "pnpm@12"];
-  const { stdout } = await execute(command!, [...first, ...args], { cwd, maxBuffer: 1 << 26, env: { ...process.env, CI: "1" } });
+  const [command, ...first] = direct?.includes("pnpm")
+    ? [process.execPath, direct]
+    : ["npx", "-y", "pnpm@12"];
+  const { stdout } = await execute(command!, [...first, ...args], {
+    cwd,
+    maxBuffer: 1 << 26,
+    env: { ...process.env, CI: "1" },
+  });
   return stdout;
 }
 
 beforeAll(async () => {
   for (const layer of publicLayers) {
     const folder = path.join(root, "packages", layer.name);
-    if (!existsSync(path.join(folder, "dist", "index.d.ts"))) throw new Error(`${layer.name} is not built; run the build step first`);
+    if (!existsSync(path.join(folder, "dist", "index.d.ts")))
+      throw new Error(`${layer.name} is not built; run the build step first`);
     await pnpm(["pack", "--pack-destination", scratch], folder);
     const file = readdirSync(scratch).find((name) => name.startsWith(`qtune-${layer.name}-0`));
     if (file === undefined) throw new Error(`pnpm pack left no tarball of ${layer.name}`);
     tarballs.set(layer.name, path.join(scratch, file));
   }
-  const dependencies = Object.fromEntries([...tarballs].map(([name, file]) => [`@qtune/${name}`, `file:${file}`]));
+  const dependencies = Object.fromEntries(
+    [...tarballs].map(([name, file]) => [`@qtune/${name}`, `file:${file}`]),
+  );
   await execute("mkdir", ["-p", project]);
-  writeFileSync(path.join(project, "package.json"), JSON.stringify({ name: "stranger", private: true, type: "module", dependencies }));
+  writeFileSync(
+    path.join(project, "package.json"),
+    JSON.stringify({ name: "stranger", private: true, type: "module", dependencies }),
+  );
   // Workspace packages depend on each other by version; here those versions are the tarballs.
   const overrides = Object.entries(dependencies).map(([name, file]) => `  "${name}": "${file}"`);
-  writeFileSync(path.join(project, "pnpm-workspace.yaml"), `overrides:\n${overrides.join("\n")}\nstrictDepBuilds: false\n`);
+  writeFileSync(
+    path.join(project, "pnpm-workspace.yaml"),
+    `overrides:\n${overrides.join("\n")}\nstrictDepBuilds: false\n`,
+  );
   await pnpm(["install", "--prefer-offline", "--ignore-scripts"], project);
 });
 
@@ -56,7 +71,11 @@ describe.each(publicLayers.map((layer) => layer.name))("%s", (name) => {
 
   test("its types resolve for ESM users", async () => {
     const attw = path.join(root, "node_modules/@arethetypeswrong/cli/dist/index.js");
-    await execute(process.execPath, [attw, "--profile", "esm-only", "--no-emoji", tarballs.get(name)!], { cwd: scratch });
+    await execute(
+      process.execPath,
+      [attw, "--profile", "esm-only", "--no-emoji", tarballs.get(name)!],
+      { cwd: scratch },
+    );
   });
 
   test("holds its readme and no sources, tests or paths of the machine that built it", () => {

@@ -16,7 +16,9 @@ const groups: readonly AddCommands[] = [addDoctor];
 export async function runCommandLine(args: readonly string[], signal: AbortSignal): Promise<void> {
   const json = args.includes("--json");
   const program = createProgram(signal);
-  program.exitOverride().configureOutput({ writeErr: (text) => void (json ? undefined : process.stderr.write(text)) });
+  program
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => void (json ? undefined : process.stderr.write(text)) });
   overrideExits(program);
   try {
     await program.parseAsync([...args], { from: "user" });
@@ -27,17 +29,26 @@ export async function runCommandLine(args: readonly string[], signal: AbortSigna
       return;
     }
     process.exitCode = 2;
-    if (json) reportFailure(new QtuneError("invalid_argument", caught.message.replace(/^error: /, "")), true);
+    if (json)
+      reportFailure(
+        new QtuneError("invalid_argument", caught.message.replace(/^error: /, "")),
+        true,
+      );
   }
 }
 
 /** Creates the whole command tree. */
 export function createProgram(signal: AbortSignal): Command {
   const program = new Command("qtune")
-    .description("Fine-tune language models through quantum circuits, on an emulated 72-qubit chip, with honest controls.")
+    .description(
+      "Fine-tune language models through quantum circuits, on an emulated 72-qubit chip, with honest controls.",
+    )
     .version("0.1.0")
     .showHelpAfterError("(add --help for the options)")
-    .addHelpText("after", "\nEvery command takes --json. Files may be `-` for standard input. Exit codes: 0 ok, 1 failure, 2 usage or bad input, 130 interrupted.");
+    .addHelpText(
+      "after",
+      "\nEvery command takes --json. Files may be `-` for standard input. Exit codes: 0 ok, 1 failure, 2 usage or bad input, 130 interrupted.",
+    );
   for (const add of groups) add(program, signal);
   return program;
 }

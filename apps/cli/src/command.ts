@@ -28,29 +28,38 @@ export function defineAction<Options extends object>(
   signal: AbortSignal,
   run: (positionals: readonly string[], options: Options, context: CommandContext) => Promise<void>,
 ): Command {
-  return command.option("--json", "one JSON document on stdout, progress on stderr").action(async (...all: unknown[]) => {
-    // commander calls with the positionals (a variadic one is an array), then the options, then the command.
-    const positionals = all.slice(0, -2).flat().filter((value): value is string => typeof value === "string");
-    const options = all.at(-2) as Options & { json?: boolean }; // commander's own contract
-    const output = createOutput({ json: options.json === true });
-    try {
-      await run(positionals, options, { output, signal });
-    } catch (caught) {
-      if (caught instanceof ExitCode) {
-        process.exitCode = caught.exitCode;
-        return;
+  return command
+    .option("--json", "one JSON document on stdout, progress on stderr")
+    .action(async (...all: unknown[]) => {
+      // commander calls with the positionals (a variadic one is an array), then the options, then the command.
+      const positionals = all
+        .slice(0, -2)
+        .flat()
+        .filter((value): value is string => typeof value === "string");
+      const options = all.at(-2) as Options & { json?: boolean }; // commander's own contract
+      const output = createOutput({ json: options.json === true });
+      try {
+        await run(positionals, options, { output, signal });
+      } catch (caught) {
+        if (caught instanceof ExitCode) {
+          process.exitCode = caught.exitCode;
+          return;
+        }
+        reportFailure(QtuneError.from(caught), output.json);
       }
-      reportFailure(QtuneError.from(caught), output.json);
-    }
-  });
+    });
 }
 
 /** Prints a failure where it belongs and sets the exit code. */
 export function reportFailure(error: QtuneError, json: boolean): void {
   process.exitCode = exitCodeOf(error);
   if (json) process.stdout.write(`${JSON.stringify(errorDocument(error))}\n`);
-  else process.stderr.write(`${error.code === "cancelled" ? "interrupted" : `error: ${printError(error)}`}\n`);
+  else
+    process.stderr.write(
+      `${error.code === "cancelled" ? "interrupted" : `error: ${printError(error)}`}\n`,
+    );
   const isBug = error.code === "internal" || error.code === "unknown";
-  if (isBug && process.env["QTUNE_DEBUG"] === "1") process.stderr.write(`${String((error.cause as Error | undefined)?.stack ?? error.stack)}\n`);
+  if (isBug && process.env["QTUNE_DEBUG"] === "1")
+    process.stderr.write(`${String((error.cause as Error | undefined)?.stack ?? error.stack)}\n`);
   else if (isBug) process.stderr.write("set QTUNE_DEBUG=1 to see where this comes from\n");
 }

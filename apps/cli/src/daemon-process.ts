@@ -29,17 +29,23 @@ export async function startDaemon(
   options: { readonly signal: AbortSignal; readonly port?: number },
 ): Promise<DaemonProcess> {
   const listen = `127.0.0.1:${options.port ?? 0}`;
-  const child = spawn(process.execPath, [...entryOf(name), "--listen", listen, "--exit-with-stdin", ...args], {
-    stdio: ["pipe", "pipe", "pipe"],
-    detached: true,
-  });
+  const child = spawn(
+    process.execPath,
+    [...entryOf(name), "--listen", listen, "--exit-with-stdin", ...args],
+    {
+      stdio: ["pipe", "pipe", "pipe"],
+      detached: true,
+    },
+  );
   const errors: string[] = [];
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     errors.push(text);
     if (errors.length > 50) errors.shift();
   });
   const ended = new Promise<string>((resolve) => {
-    child.on("exit", (code, signalName) => resolve(signalName === null ? `exit code ${code}` : `signal ${signalName}`));
+    child.on("exit", (code, signalName) =>
+      resolve(signalName === null ? `exit code ${code}` : `signal ${signalName}`),
+    );
     child.on("error", (error) => resolve(error.message));
   });
   const stop = async (): Promise<void> => stopChild(child, ended);
@@ -50,7 +56,11 @@ export async function startDaemon(
     await stop();
     if (error instanceof QtuneError && error.code === "cancelled") throw error;
     const tail = errors.join("").trim().split("\n").slice(-8).join("\n");
-    throw new QtuneError("unavailable", `the daemon did not start: ${QtuneError.from(error).message}${tail === "" ? "" : `\n${tail}`}`, { where: name });
+    throw new QtuneError(
+      "unavailable",
+      `the daemon did not start: ${QtuneError.from(error).message}${tail === "" ? "" : `\n${tail}`}`,
+      { where: name },
+    );
   }
 }
 
@@ -61,12 +71,24 @@ function entryOf(name: string): string[] {
   const bundle = path.join(apps, name, "dist", "main.js");
   const fromSource = here.includes(`${path.sep}src${path.sep}`);
   if (!fromSource && existsSync(bundle)) return [bundle];
-  return ["--conditions=@qtune/source", "--disable-warning=ExperimentalWarning", path.join(apps, name, "src", "main.ts")];
+  return [
+    "--conditions=@qtune/source",
+    "--disable-warning=ExperimentalWarning",
+    path.join(apps, name, "src", "main.ts"),
+  ];
 }
 
-function firstAddress(child: ChildProcess, ended: Promise<string>, signal: AbortSignal): Promise<string> {
+function firstAddress(
+  child: ChildProcess,
+  ended: Promise<string>,
+  signal: AbortSignal,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new QtuneError("deadline_exceeded", "it did not say that it listens within 60 s")), 60_000);
+    const timer = setTimeout(
+      () =>
+        reject(new QtuneError("deadline_exceeded", "it did not say that it listens within 60 s")),
+      60_000,
+    );
     const onAbort = (): void => reject(new QtuneError("cancelled", "interrupted while starting"));
     signal.addEventListener("abort", onAbort, { once: true });
     let text = "";
@@ -77,9 +99,20 @@ function firstAddress(child: ChildProcess, ended: Promise<string>, signal: Abort
       try {
         const ready = JSON.parse(text.slice(0, newline)) as { address?: unknown };
         if (typeof ready.address === "string") resolve(ready.address);
-        else reject(new QtuneError("internal", `internal: the first line has no address: ${text.slice(0, newline)}`));
+        else
+          reject(
+            new QtuneError(
+              "internal",
+              `internal: the first line has no address: ${text.slice(0, newline)}`,
+            ),
+          );
       } catch {
-        reject(new QtuneError("internal", `internal: the first line is not JSON: ${text.slice(0, newline)}`));
+        reject(
+          new QtuneError(
+            "internal",
+            `internal: the first line is not JSON: ${text.slice(0, newline)}`,
+          ),
+        );
       }
     });
     void ended.then((reason) => reject(new QtuneError("unavailable", `it ended with ${reason}`)));

@@ -34,7 +34,8 @@ export function seedOption(text: string): bigint {
 export function choiceOption<const T extends string>(choices: readonly T[]): (text: string) => T {
   return (text) => {
     const found = choices.find((choice) => choice === text);
-    if (found === undefined) throw new InvalidArgumentError(`expected one of ${choices.join(", ")}.`);
+    if (found === undefined)
+      throw new InvalidArgumentError(`expected one of ${choices.join(", ")}.`);
     return found;
   };
 }

@@ -45,7 +45,13 @@ export function createOutput(options: { readonly json: boolean }): Output {
     },
     status,
     progress: (progress) => {
-      const line = printProgress(progress.phase, progress.done, progress.total, progress.unit, progress.message);
+      const line = printProgress(
+        progress.phase,
+        progress.done,
+        progress.total,
+        progress.unit,
+        progress.message,
+      );
       if (terminal) {
         status(line);
         return;
@@ -101,12 +107,19 @@ function stringify(document: unknown): string {
   return JSON.stringify(document, (_, value: unknown) => {
     if (typeof value === "bigint") return value.toString();
     if (value instanceof Map) return Object.fromEntries(value);
-    if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return Array.from(value as unknown as ArrayLike<number>); // every view but DataView is array-like
+    if (ArrayBuffer.isView(value) && !(value instanceof DataView))
+      return Array.from(value as unknown as ArrayLike<number>); // every view but DataView is array-like
     return value;
   });
 }
 
-function printProgress(phase: string, done: number, total: number | undefined, unit: string, message: string | undefined): string {
+function printProgress(
+  phase: string,
+  done: number,
+  total: number | undefined,
+  unit: string,
+  message: string | undefined,
+): string {
   const amount = unit === "bytes" ? printBytes(done) : done.toLocaleString("en-US");
   const tail = message === undefined ? "" : `  ${message}`;
   if (total === undefined) return `${phase}: ${amount}${unit === "bytes" ? "" : ` ${unit}`}${tail}`;
