@@ -1,1 +1,60 @@
+// For users.
+export type { Coupler, Topology } from "./topology.ts";
+export { connectedRegions, couplerKey, createGridTopology, createTopology } from "./topology.ts";
+export type { CouplerQuantity, QuantityRow, QubitQuantity } from "./calibration-quantities.ts";
+export {
+  couplerQuantities,
+  couplerQuantityTable,
+  qubitQuantities,
+  qubitQuantityTable,
+} from "./calibration-quantities.ts";
+export type {
+  CalibrationEntry,
+  CalibrationSnapshot,
+  CouplerCalibration,
+  QubitCalibration,
+  SnapshotContent,
+  SnapshotKind,
+} from "./calibration.ts";
+export { createSnapshot, snapshotId, validateSnapshot } from "./calibration.ts";
+export type { ChipLimits, ChipModel, ChipTiming, NativeGate } from "./chip-model.ts";
+export {
+  addSnapshot,
+  chipJobSeconds,
+  countLayers,
+  findSnapshot,
+  newestSnapshot,
+  validateScheduled,
+  validateShots,
+} from "./chip-model.ts";
+export type { ChipOptions, ChipPreset } from "./presets/presets.ts";
+export { createChip, listChips, wukongLimits, wukongTiming } from "./presets/presets.ts";
+export type { NoiseKnob, NoiseKnobs } from "./noise/knobs.ts";
+export {
+  defaultKnobs,
+  idealKnobs,
+  knobTable,
+  observedKnobs,
+  resolveKnobs,
+  validateKnobs,
+} from "./noise/knobs.ts";
+
+// For other packages.
+export type {
+  CzInstruction,
+  DelayInstruction,
+  MeasureInstruction,
+  NativeInstruction,
+  PulseInstruction,
+  ScheduledCircuit,
+} from "./scheduled-circuit.ts";
+export { bindScheduledCircuit, instructionQubits } from "./scheduled-circuit.ts";
+export type { CalibrationView } from "./calibration-view.ts";
+export { createCalibrationView } from "./calibration-view.ts";
 export type { NoisyProgram, NoisyReadout, NoisyStep } from "./noisy-program.ts";
+export type { NoiseOptions, NoisyProgramTemplate } from "./noise/build-noisy-program.ts";
+export { buildNoisyProgram, createNoisyProgramTemplate } from "./noise/build-noisy-program.ts";
+export type { PredictedFidelity } from "./predicted-fidelity.ts";
+export { predictedFidelity } from "./predicted-fidelity.ts";
+export type { ExactOptions } from "./reference/exact-distribution.ts";
+export { exactDistribution } from "./reference/exact-distribution.ts";

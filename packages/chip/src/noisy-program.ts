@@ -17,11 +17,27 @@ export interface NoisyProgram {
 
 /** One step. Matrices are row-major; the first listed qubit is the least significant bit of the index. */
 export type NoisyStep =
-  | { readonly kind: "unitary"; readonly qubits: readonly number[]; readonly re: readonly number[]; readonly im: readonly number[] }
+  | {
+      readonly kind: "unitary";
+      readonly qubits: readonly number[];
+      readonly re: readonly number[];
+      readonly im: readonly number[];
+    }
   /** Pauli mixture; probabilities [4^k], index Σ p_j 4^j with I X Y Z = 0 1 2 3; they sum to 1. */
-  | { readonly kind: "pauli"; readonly qubits: readonly number[]; readonly probabilities: readonly number[] }
+  | {
+      readonly kind: "pauli";
+      readonly qubits: readonly number[];
+      readonly probabilities: readonly number[];
+    }
   /** General channel by Kraus operators, each [2^k, 2^k]. */
-  | { readonly kind: "kraus"; readonly qubits: readonly number[]; readonly operators: readonly { readonly re: readonly number[]; readonly im: readonly number[] }[] }
+  | {
+      readonly kind: "kraus";
+      readonly qubits: readonly number[];
+      readonly operators: readonly {
+        readonly re: readonly number[];
+        readonly im: readonly number[];
+      }[];
+    }
   /** Free evolution under the qubit's detuning δ of this shot: RZ(δ · durationNs). */
   | { readonly kind: "detuning"; readonly qubit: number; readonly durationNs: number }
   | { readonly kind: "reset"; readonly qubit: number };
@@ -35,5 +51,9 @@ export interface NoisyReadout {
    * Correlated part: after the independent flips, with this probability the pair of measured bits (indices into
    * `measured`) is flipped together. Empty by default.
    */
-  readonly correlatedFlips: readonly { readonly first: number; readonly second: number; readonly probability: number }[];
+  readonly correlatedFlips: readonly {
+    readonly first: number;
+    readonly second: number;
+    readonly probability: number;
+  }[];
 }
