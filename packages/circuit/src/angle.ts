@@ -68,3 +68,40 @@ function fromTerms(constant: number, coefficients: ReadonlyMap<string, number>):
     .map(([parameter, coefficient]) => ({ parameter, coefficient }));
   return terms.length === 0 ? constant : { constant, terms };
 }
+
+/**
+ * Returns an angle with parameters replaced by other angles; names that `replace` does not know stay.
+ *
+ * Cost: linear in the number of terms.
+ */
+export function substituteAngle(
+  angle: Angle,
+  replace: (parameter: string) => Angle | undefined,
+): Angle {
+  if (isBoundAngle(angle)) return angle;
+  let sum: Angle = angle.constant;
+  for (const term of angle.terms) {
+    sum = addAngles(
+      sum,
+      scaleAngle(replace(term.parameter) ?? parameterAngle(term.parameter), term.coefficient),
+    );
+  }
+  return sum;
+}
+
+/** Tells whether two angles are the same expression. NaN equals NaN. */
+export function equalAngles(a: Angle, b: Angle): boolean {
+  if (isBoundAngle(a) || isBoundAngle(b)) return Object.is(a, b) || a === b;
+  return (
+    a.constant === b.constant &&
+    a.terms.length === b.terms.length &&
+    a.terms.every((term, i) => {
+      const other = b.terms[i];
+      return (
+        other !== undefined &&
+        term.parameter === other.parameter &&
+        term.coefficient === other.coefficient
+      );
+    })
+  );
+}

@@ -138,7 +138,10 @@ export interface WhileOperation {
 export interface SwitchOperation {
   readonly kind: "switch";
   readonly clbits: readonly number[];
-  readonly cases: readonly { readonly values: readonly bigint[]; readonly body: readonly Operation[] }[];
+  readonly cases: readonly {
+    readonly values: readonly bigint[];
+    readonly body: readonly Operation[];
+  }[];
   readonly default?: readonly Operation[];
 }
 
@@ -165,5 +168,7 @@ export type Operation =
 
 /** Returns the names of the parameters of a role, in the order in which a batch holds their values. */
 export function parameterNames(circuit: Circuit, role: Parameter["role"]): readonly string[] {
-  return circuit.parameters.filter((parameter) => parameter.role === role).map((parameter) => parameter.name);
+  return circuit.parameters
+    .filter((parameter) => parameter.role === role)
+    .map((parameter) => parameter.name);
 }

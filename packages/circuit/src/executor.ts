@@ -81,7 +81,11 @@ export interface BatchGradient {
 export interface ExecutorDescription {
   /** E.g. `simulator.exact`, `emulator:wukong-72`, `grpc://127.0.0.1:7272/devices/wukong-72`. */
   readonly name: string;
-  readonly limits: { readonly maxQubits: number; readonly maxOperations: number; readonly maxRows: number };
+  readonly limits: {
+    readonly maxQubits: number;
+    readonly maxOperations: number;
+    readonly maxRows: number;
+  };
   /** Allowed shots; absent when it computes exact values only. */
   readonly shots?: { readonly min: number; readonly max: number };
   /** Whether exact expectation values can be asked for. */

@@ -22,8 +22,29 @@ export type {
 export { parameterNames } from "./circuit.ts";
 export type { AffineAngle, Angle, AngleTerm } from "./angle.ts";
 export { addAngles, evaluateAngle, isBoundAngle, parameterAngle, scaleAngle } from "./angle.ts";
+export { type CircuitBuilder, circuitBuilder } from "./builder.ts";
+export { bindCircuit, type ParameterValues } from "./bind.ts";
 export type { Observable, Pauli, PauliTerm } from "./observable.ts";
 export { allPauliZ, pauliZ } from "./observable.ts";
+export { ringAnsatz, type RingAnsatzOptions, ringWeightCount } from "./ansatz/ring.ts";
+export type {
+  Decomposition,
+  Gate,
+  GateFormat,
+  GateStep,
+  GateUse,
+  ShiftRule,
+  Spelling,
+} from "./gate.ts";
+export {
+  findGate,
+  findSpelling,
+  type GateAngles,
+  type GateName,
+  type GateQubits,
+  gateTable,
+} from "./gate-table.ts";
+export { assertCircuit, type CircuitLimits, validateCircuit } from "./validate.ts";
 export type {
   BatchGradient,
   BatchResult,
@@ -35,3 +56,34 @@ export type {
   ExecutorEstimate,
   RunOptions,
 } from "./executor.ts";
+
+// For other packages.
+export { equalAngles, substituteAngle } from "./angle.ts";
+export { instantiate } from "./bind.ts";
+export { expandCircuit, type ExpandOptions } from "./expand.ts";
+export { circuitFingerprint } from "./fingerprint.ts";
+export {
+  adjointMatrix,
+  controlledMatrix,
+  identityMatrix,
+  type Matrix,
+  matrixDistance,
+  matrixFrom,
+  multiplyMatrices,
+  phaseMatrix,
+  relativePhase,
+  unitarityError,
+} from "./matrix.ts";
+export { bitsValue, holds, referenceDistribution } from "./reference-run.ts";
+export { mapAngles, moveOperation, withControls } from "./rewrite.ts";
+export { sha256 } from "./sha256.ts";
+export { eulerAngles, twoLevelFactors } from "./synthesis.ts";
+export {
+  applyMatrixReferenceInPlace,
+  applyUnitaryReferenceInPlace,
+  circuitUnitary,
+  createReferenceState,
+  gateMatrix,
+  type StateVector,
+} from "./unitary.ts";
+export { unitaryPower } from "./unitary-power.ts";
