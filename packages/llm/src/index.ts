@@ -6,6 +6,15 @@ export {
   type RopeScaling,
 } from "./config/model-config.ts";
 export { type ParseConfigOptions, parseModelConfig } from "./config/parse-config.ts";
+export {
+  type ModelIdentity,
+  type OpenedModel,
+  type OpenModelOptions,
+  openModel,
+} from "./sources/open-model.ts";
+export { type ModelPlace, type ModelRow, modelTable } from "./sources/model-table.ts";
+export { type ModelSource, parseModelSource, printModelSource } from "./sources/model-source.ts";
+export { type TokenizerFiles } from "./sources/model-files.ts";
 export { type Sequence } from "./model/batch.ts";
 export { type BatchLoss, type DecoderOptions, type DecoderProgram } from "./model/decoder-program.ts";
 export { type LinearCall, type LinearModule, type OnLinear } from "./model/on-linear.ts";
