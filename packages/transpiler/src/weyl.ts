@@ -235,7 +235,8 @@ function jointAngle(parts: readonly Float64Array[], p: number, q: number): numbe
     on += difference * difference - twice * twice;
     off += 2 * difference * twice;
   }
-  if (Math.abs(off) < 1e-30 && on >= 0) return 0;
+  // All of it off the diagonal: a quarter of a half turn, where the formula below would stay at its saddle point.
+  if (on < 0 && Math.abs(off) < 1e-12 * -on) return Math.PI / 4;
   return 0.5 * Math.atan2(off, on + Math.hypot(on, off));
 }
 

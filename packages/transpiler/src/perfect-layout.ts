@@ -1,0 +1,195 @@
+/**
+ * Perfect matches: places for a circuit where every pair of qubits that meet stands on a working coupler, so that no
+ * SWAP is needed. Depth-first search in an order that keeps the placed part connected, with branch and bound on the
+ * cost; the cheapest continuation is tried first. The number of steps is bounded, so time is, and since steps and not
+ * milliseconds are counted, the answer is the same everywhere.
+ */
+import { type Coupling, areCoupled } from "./coupling.ts";
+import type { Pattern } from "./pattern.ts";
+
+/** A place for a pattern. */
+export interface Embedding {
+  /** Physical qubit of each qubit of the pattern, [qubits]. */
+  readonly layout: readonly number[];
+  /** −ln of the predicted fidelity of gates and readout. */
+  readonly cost: number;
+}
+
+/** Limits of the search. */
+export interface EmbeddingSearch {
+  /** Nodes of the search tree to visit at most. Default 200,000. */
+  readonly maxSteps?: number;
+}
+
+/**
+ * Finds the cheapest perfect match, or undefined when there is none (or none within the steps).
+ *
+ * Cost:   at most `maxSteps` steps of some 100 ns; four-qubit patterns on 72 qubits take 1 ms.
+ */
+export function findBestEmbedding(
+  pattern: Pattern,
+  coupling: Coupling,
+  search: EmbeddingSearch = {},
+): Embedding | undefined {
+  let best: Embedding | undefined;
+  visitEmbeddings(pattern, coupling, search, {
+    bound: () => best?.cost ?? Infinity,
+    visit: (layout, cost) => {
+      best = { layout: [...layout], cost };
+    },
+  });
+  return best;
+}
+
+/**
+ * Lists perfect matches, one per set of physical qubits (the cheapest found), sorted by cost, then by layout.
+ *
+ * Effect: pure; with fewer steps than the tree has nodes the steps are shared out over the starting qubits.
+ */
+export function listEmbeddings(
+  pattern: Pattern,
+  coupling: Coupling,
+  search: EmbeddingSearch = {},
+): readonly Embedding[] {
+  const bySet = new Map<string, Embedding>();
+  visitEmbeddings(pattern, coupling, search, {
+    bound: () => Infinity,
+    visit: (layout, cost) => {
+      const key = [...layout].sort((x, y) => x - y).join(",");
+      const known = bySet.get(key);
+      if (known === undefined || cost < known.cost - 1e-12)
+        bySet.set(key, { layout: [...layout], cost });
+    },
+  });
+  return [...bySet.values()].sort((x, y) => x.cost - y.cost || compareLayouts(x.layout, y.layout));
+}
+
+function compareLayouts(x: readonly number[], y: readonly number[]): number {
+  for (let i = 0; i < x.length; i++) {
+    if (x[i] !== y[i]) return (x[i] ?? 0) - (y[i] ?? 0);
+  }
+  return 0;
+}
+
+/** Returns the cost of a layout: infinite when a pair has no coupler. */
+export function embeddingCost(
+  pattern: Pattern,
+  coupling: Coupling,
+  layout: readonly number[],
+): number {
+  let cost = 0;
+  layout.forEach((qubit, q) => {
+    cost += qubitCost(pattern, coupling, q, qubit);
+  });
+  for (const { a, b, cz } of pattern.edges) {
+    cost += cz * (coupling.czCost[(layout[a] ?? 0) * coupling.size + (layout[b] ?? 0)] ?? Infinity);
+  }
+  return cost;
+}
+
+function qubitCost(pattern: Pattern, coupling: Coupling, q: number, qubit: number): number {
+  const pulses = (pattern.pulses[q] ?? 0) * (coupling.pulseCost[qubit] ?? Infinity);
+  return pulses + (pattern.measured[q] === true ? (coupling.readoutCost[qubit] ?? Infinity) : 0);
+}
+
+interface Visitor {
+  /** Matches that cost as much or more are not visited. */
+  readonly bound: () => number;
+  readonly visit: (layout: readonly number[], cost: number) => void;
+}
+
+interface PlacedNeighbour {
+  readonly q: number;
+  readonly cz: number;
+}
+
+function visitEmbeddings(
+  pattern: Pattern,
+  coupling: Coupling,
+  search: EmbeddingSearch,
+  visitor: Visitor,
+): void {
+  const { order, earlier } = searchOrder(pattern);
+  if (pattern.qubits === 0 || pattern.qubits > coupling.qubits.length) return;
+  const layout = new Array<number>(pattern.qubits).fill(-1);
+  const used = new Uint8Array(coupling.size);
+  const total = search.maxSteps ?? 200_000;
+  let steps = 0;
+  let allowed = 0;
+
+  const descend = (depth: number, cost: number): void => {
+    if (depth === order.length) {
+      visitor.visit(layout, cost);
+      return;
+    }
+    const q = order[depth] ?? 0;
+    const placed = earlier[depth] ?? [];
+    for (const { qubit, cost: added } of continuations(q, placed)) {
+      if (cost + added >= visitor.bound()) return; // sorted: the rest costs more
+      if (++steps > allowed) return;
+      layout[q] = qubit;
+      used[qubit] = 1;
+      descend(depth + 1, cost + added);
+      used[qubit] = 0;
+    }
+  };
+
+  const continuations = (q: number, placed: readonly PlacedNeighbour[]) => {
+    const [anchor] = placed;
+    const pool =
+      anchor === undefined ? coupling.qubits : (coupling.neighbours[layout[anchor.q] ?? -1] ?? []);
+    const out: { qubit: number; cost: number }[] = [];
+    for (const qubit of pool) {
+      if (used[qubit] === 1) continue;
+      let cost = qubitCost(pattern, coupling, q, qubit);
+      for (const { q: other, cz } of placed) {
+        const at = layout[other] ?? 0;
+        cost += areCoupled(coupling, at, qubit)
+          ? cz * (coupling.czCost[at * coupling.size + qubit] ?? Infinity)
+          : Infinity;
+      }
+      if (cost < Infinity) out.push({ qubit, cost });
+    }
+    return out.sort((x, y) => x.cost - y.cost || x.qubit - y.qubit);
+  };
+
+  // Every starting qubit gets an equal share of the steps that are left, so no corner of the chip is forgotten.
+  const roots = continuations(order[0] ?? 0, []);
+  roots.forEach(({ qubit, cost }, index) => {
+    if (cost >= visitor.bound()) return;
+    allowed = steps + Math.ceil((total - steps) / (roots.length - index));
+    layout[order[0] ?? 0] = qubit;
+    used[qubit] = 1;
+    descend(1, cost);
+    used[qubit] = 0;
+  });
+}
+
+/** Orders qubits so that each one (where possible) has placed neighbours, as many as possible, the busiest first. */
+function searchOrder(pattern: Pattern): { order: number[]; earlier: PlacedNeighbour[][] } {
+  const neighbours: PlacedNeighbour[][] = Array.from({ length: pattern.qubits }, () => []);
+  for (const { a, b, cz } of pattern.edges) {
+    neighbours[a]?.push({ q: b, cz });
+    neighbours[b]?.push({ q: a, cz });
+  }
+  const order: number[] = [];
+  const earlier: PlacedNeighbour[][] = [];
+  const placed = new Set<number>();
+  while (order.length < pattern.qubits) {
+    let best = -1;
+    let bestRank: readonly [number, number] = [-1, -1];
+    for (let q = 0; q < pattern.qubits; q++) {
+      if (placed.has(q)) continue;
+      const list = neighbours[q] ?? [];
+      const rank = [list.filter((other) => placed.has(other.q)).length, list.length] as const;
+      if (rank[0] > bestRank[0] || (rank[0] === bestRank[0] && rank[1] > bestRank[1])) {
+        best = q;
+        bestRank = rank;
+      }
+    }
+    earlier.push((neighbours[best] ?? []).filter((other) => placed.has(other.q)));
+    order.push(best);
+    placed.add(best);
+  }
+  return { order, earlier };
+}
