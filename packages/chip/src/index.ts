@@ -38,6 +38,10 @@ export {
   resolveKnobs,
   validateKnobs,
 } from "./noise/knobs.ts";
+export type { ChipFormat, ImportedChip } from "./convert/imported-chip.ts";
+export type { ReadChipOptions } from "./convert/read-chip-file.ts";
+export { chipFormats, readChipFile } from "./convert/read-chip-file.ts";
+export { chipCalibrationSchema, printChipCalibration } from "./convert/chip-calibration.ts";
 
 // For other packages.
 export type {

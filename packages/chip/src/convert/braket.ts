@@ -1,0 +1,225 @@
+/**
+ * Amazon Braket device properties of gate-model QPUs: the standardized part carries the calibration, the paradigm the
+ * connectivity. T2 is read as an echo time (assumed: the schema does not say), so it gives no static detuning.
+ */
+import type { CalibrationEntry, CouplerCalibration, QubitCalibration } from "../calibration.ts";
+import { type Coupler, createTopology } from "../topology.ts";
+import type { ChipFacts, ChipFormat } from "./imported-chip.ts";
+import {
+  type JsonObject,
+  type ReadLog,
+  entryOf,
+  isObject,
+  listOf,
+  objectOf,
+  present,
+  readNumber,
+  readTime,
+} from "./json-reader.ts";
+
+/** Reads Braket device properties. */
+export const braketFormat: ChipFormat = {
+  name: "braket",
+  meaning: "Amazon Braket device properties",
+  detect: (root) => isObject(standardized(root)["oneQubitProperties"]),
+  read: readBraket,
+};
+
+function standardized(root: JsonObject): JsonObject {
+  return isObject(root["standardized"]) ? root["standardized"] : root;
+}
+
+function readBraket(root: JsonObject, log: ReadLog): ChipFacts {
+  const properties = standardized(root);
+  const service = objectOf(root["service"]);
+  const time = readTime(
+    service["updatedAt"] ?? properties["updatedAt"],
+    "Z",
+    "service.updatedAt",
+    log,
+  );
+  const qubits = Object.entries(objectOf(properties["oneQubitProperties"])).flatMap(([key, row]) =>
+    readQubit(key, objectOf(row), time, log),
+  );
+  const live = new Set(qubits.map(({ id }) => id));
+  const couplers = Object.entries(objectOf(properties["twoQubitProperties"])).flatMap(
+    ([key, row]) => readPair(key, objectOf(row), live, time, log),
+  );
+  const paradigm = objectOf(root["paradigm"]);
+  const built = readConnectivity(objectOf(paradigm["connectivity"]));
+  const last = Math.max(
+    0,
+    ...qubits.map(({ id }) => id),
+    ...built.map(({ a, b }) => Math.max(a, b)),
+  );
+  const shots = listOf(service["shotsRange"]).map(Number);
+  log.warnings.push({
+    where: "standardized.oneQubitProperties",
+    expected: "what T2 means",
+    given: "nothing",
+    hint: "T2 is read as an echo time",
+  });
+  return {
+    content: {
+      chip: `Braket ${nameOf(root)}`,
+      kind: "measured",
+      calibratedAt: time,
+      source: "Amazon Braket device properties",
+      qubits,
+      couplers,
+    },
+    topology: createTopology({
+      qubits: last + 1,
+      couplers: [...built, ...couplers.map(({ a, b }) => ({ a, b }))],
+    }),
+    limits: present<{ minShots: number; maxShots: number; maxLayers: number }>({
+      minShots: shots[0],
+      maxShots: shots[1],
+      maxLayers: 1_000_000,
+    }),
+  };
+}
+
+function nameOf(root: JsonObject): string {
+  const documentation = objectOf(objectOf(root["service"])["deviceDocumentation"]);
+  const summary = documentation["summary"];
+  return typeof summary === "string" && summary.length < 60 ? summary : "device";
+}
+
+function readConnectivity(connectivity: JsonObject): readonly Coupler[] {
+  return Object.entries(objectOf(connectivity["connectivityGraph"])).flatMap(([key, list]) =>
+    listOf(list).map((other) => ({ a: Number(key), b: Number(other) })),
+  );
+}
+
+function readQubit(
+  key: string,
+  row: JsonObject,
+  time: string,
+  log: ReadLog,
+): readonly QubitCalibration[] {
+  const where = `standardized.oneQubitProperties.${key}`;
+  const fidelities = new Map(
+    listOf(row["oneQubitFidelity"]).map((item) => [
+      String(objectOf(objectOf(item)["fidelityType"])["name"]),
+      objectOf(item),
+    ]),
+  );
+  const read = (...names: readonly string[]): CalibrationEntry | undefined => {
+    const name = names.find((candidate) => fidelities.has(candidate));
+    const item = name === undefined ? undefined : fidelities.get(name);
+    const value = readNumber(item?.["fidelity"], `${where}.${name}`, log);
+    return entryOf(
+      value,
+      `Braket ${name}`,
+      time,
+      readNumber(item?.["standardError"], `${where}.${name}.standardError`, log),
+    );
+  };
+  const gate = read("SIMULTANEOUS_RANDOMIZED_BENCHMARKING", "RANDOMIZED_BENCHMARKING");
+  if (gate === undefined) {
+    log.warnings.push({
+      where,
+      expected: "a fidelity by randomised benchmarking",
+      given: [...fidelities.keys()].join(", ") || "nothing",
+      hint: "the qubit counts as dead",
+    });
+    return [];
+  }
+  const both = read("READOUT");
+  return [
+    {
+      id: Number(key),
+      values: present<QubitCalibration["values"]>({
+        t1Us: readSeconds(row["T1"], `${where}.T1`, time, log),
+        tEchoUs: readSeconds(row["T2"], `${where}.T2`, time, log),
+        singleQubitFidelity: gate,
+        readoutF0: asFidelity(read("READOUT_ERROR_0_TO_1"), where, log) ?? both,
+        readoutF1: asFidelity(read("READOUT_ERROR_1_TO_0"), where, log) ?? both,
+      }),
+    },
+  ];
+}
+
+/** A readout error is published under the name `fidelity`; some devices put a fidelity there all the same. */
+function asFidelity(
+  entry: CalibrationEntry | undefined,
+  where: string,
+  log: ReadLog,
+): CalibrationEntry | undefined {
+  if (entry === undefined) return undefined;
+  if (entry.value <= 0.5) return { ...entry, value: 1 - entry.value };
+  log.warnings.push({
+    where,
+    expected: "a readout error",
+    given: String(entry.value),
+    hint: "a value over 1/2 is read as a fidelity",
+  });
+  return entry;
+}
+
+function readSeconds(
+  value: unknown,
+  where: string,
+  time: string,
+  log: ReadLog,
+): CalibrationEntry | undefined {
+  const { value: raw, standardError, unit } = objectOf(value);
+  const scale = { S: 1e6, MS: 1e3, US: 1, NS: 1e-3 }[String(unit ?? "S").toUpperCase()];
+  const number = readNumber(raw, where, log);
+  if (number === undefined) return undefined;
+  if (scale === undefined) {
+    log.issues.push({ where: `${where}.unit`, expected: "S, MS, US or NS", given: String(unit) });
+    return undefined;
+  }
+  const error = readNumber(standardError, `${where}.standardError`, log);
+  return entryOf(number * scale, "Braket", time, error === undefined ? undefined : error * scale);
+}
+
+function readPair(
+  key: string,
+  row: JsonObject,
+  live: ReadonlySet<number>,
+  time: string,
+  log: ReadLog,
+): readonly CouplerCalibration[] {
+  const where = `standardized.twoQubitProperties.${key}`;
+  const [i, j] = key.split("-").map(Number);
+  if (i === undefined || j === undefined || Number.isNaN(i) || Number.isNaN(j)) {
+    log.issues.push({ where, expected: 'a key like "3-9"', given: key });
+    return [];
+  }
+  const gates = listOf(row["twoQubitGateFidelity"]).map(objectOf);
+  const gate =
+    gates.find((item) => String(item["gateName"]).toUpperCase() === "CZ") ??
+    gates.toSorted((x, y) => Number(y["fidelity"]) - Number(x["fidelity"]))[0];
+  if (gate === undefined || !live.has(i) || !live.has(j)) {
+    log.warnings.push({
+      where,
+      expected: "a gate fidelity between live qubits",
+      given: gate === undefined ? "nothing" : "a dead qubit",
+      hint: "the edge is left out",
+    });
+    return [];
+  }
+  const name = String(gate["gateName"]);
+  if (name.toUpperCase() !== "CZ") {
+    log.warnings.push({
+      where,
+      expected: "CZ",
+      given: name,
+      hint: "modelled as CZ with the same error",
+    });
+  }
+  const fidelity = readNumber(gate["fidelity"], `${where}.fidelity`, log);
+  const error = readNumber(gate["standardError"], `${where}.standardError`, log);
+  return [
+    {
+      a: Math.min(i, j),
+      b: Math.max(i, j),
+      values: present<CouplerCalibration["values"]>({
+        czFidelity: entryOf(fidelity, `Braket ${name}`, time, error),
+      }),
+    },
+  ];
+}

@@ -1,0 +1,125 @@
+import { type Issue, QtuneError } from "@qtune/base";
+import type { CalibrationEntry } from "../calibration.ts";
+
+/** Helpers that read foreign JSON with one rule: what is wrong becomes an issue with its place, what is not there is absent. */
+
+/** A JSON object. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Collects what is wrong and what was assumed while a file is read. */
+export interface ReadLog {
+  /** The file cannot be used. */
+  readonly issues: Issue[];
+  /** The file can be used; the user should know. */
+  readonly warnings: Issue[];
+}
+
+/** Creates an empty log. */
+export function createReadLog(): ReadLog {
+  return { issues: [], warnings: [] };
+}
+
+/** Tells whether a value is a JSON object. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Returns a member as an object, an empty one where it is absent. */
+export function objectOf(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+/** Returns a member as a list, an empty one where it is absent. */
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/**
+ * Reads a number that may be spelt as text, with a unit behind it. `null`, absent and the empty string mean "not
+ * published" and give nothing; anything else that is no number is an issue.
+ */
+export function readNumber(value: unknown, where: string, log: ReadLog): number | undefined {
+  if (value === undefined || value === null || value === "") return undefined;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  if (typeof value === "string") {
+    const match = /^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*[^\d\s]*\s*$/.exec(value);
+    if (match?.[1] !== undefined) return Number(match[1]);
+  }
+  log.issues.push({
+    where,
+    expected: "a number or null (not published)",
+    given: JSON.stringify(value) ?? String(value),
+  });
+  return undefined;
+}
+
+/** Builds an entry, or nothing for an absent number. */
+export function entryOf(
+  value: number | undefined,
+  method: string,
+  time: string,
+  error?: number,
+): CalibrationEntry | undefined {
+  if (value === undefined) return undefined;
+  return error === undefined ? { value, method, time } : { value, error, method, time };
+}
+
+/** Drops the absent members, so that an optional member is either there or not. */
+export function present<T extends object>(values: {
+  readonly [K in keyof T]: T[K] | undefined;
+}): { [K in keyof T]?: NonNullable<T[K]> } {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: NonNullable<T[K]> }; // same keys, fewer of them
+}
+
+/**
+ * Reads a time: ISO 8601, `YYYY-MM-DD hh:mm:ss` in a given zone, or milliseconds since 1970.
+ *
+ * Range: `zone` such as `+08:00` is used where the text has none.
+ */
+export function readTime(value: unknown, zone: string, where: string, log: ReadLog): string {
+  const milliseconds = typeof value === "string" && /^\d{11,}$/.test(value) ? Number(value) : value;
+  if (typeof milliseconds === "number" && Number.isFinite(milliseconds)) {
+    return new Date(milliseconds).toISOString();
+  }
+  if (typeof value === "string") {
+    const text = value.trim().replace(" ", "T");
+    const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(text) || !text.includes("T") ? text : text + zone;
+    if (!Number.isNaN(Date.parse(zoned))) return zoned;
+  }
+  log.issues.push({
+    where,
+    expected: "a time, e.g. 2026-03-06T15:41:31+08:00",
+    given: value === undefined ? "nothing" : JSON.stringify(value),
+    hint: "a calibration without a time cannot be told from a stale one",
+  });
+  return "1970-01-01T00:00:00Z";
+}
+
+/**
+ * Parses JSON text.
+ *
+ * Errors: invalid_argument with file, line, column and the line itself.
+ */
+export function parseJson(text: string, fileName: string): unknown {
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ""));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const position = Number(/position (\d+)/.exec(reason)?.[1] ?? text.length);
+    const before = text.slice(0, position).split("\n");
+    const line = before.length;
+    const excerpt = text.split("\n")[line - 1]?.slice(0, 120);
+    throw QtuneError.fromIssues([
+      {
+        where: "calibration",
+        expected: "JSON",
+        given: reason.replace(/ in JSON at position.*/, ""),
+        file: fileName,
+        line,
+        column: (before.at(-1)?.length ?? 0) + 1,
+        ...(excerpt === undefined || text === "" ? {} : { excerpt }),
+      },
+    ]);
+  }
+}
