@@ -1,13 +1,14 @@
 import { Command, CommanderError } from "commander";
 import { QtuneError } from "@qtune/base";
 import { addDoctor } from "./commands/doctor.ts";
+import { addQuickstart } from "./commands/quickstart.ts";
 import { reportFailure } from "./command.ts";
 
 /** Adds a group of commands to the program. */
 type AddCommands = (program: Command, signal: AbortSignal) => void;
 
 /** Every group of commands, in the order of the help text. */
-const groups: readonly AddCommands[] = [addDoctor];
+const groups: readonly AddCommands[] = [addQuickstart, addDoctor];
 
 /**
  * Runs one command line to its end and leaves the exit code in `process.exitCode`: 0 ok, 1 failure, 2 usage or bad

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { createWriteStream, existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { QtuneError } from "@qtune/base";
@@ -21,12 +21,13 @@ export interface DaemonProcess {
  *
  * Effect: the child runs in a process group of its own, so Ctrl-C reaches this process alone and the order of stopping
  *         is ours; it ends by itself when this process dies, because its standard input closes.
+ *         What it logs goes to `logFile`.
  * Errors: unavailable with the daemon's last lines when it ends or says nothing within a minute.
  */
 export async function startDaemon(
   name: "device-emulator" | "trainer-daemon",
   args: readonly string[],
-  options: { readonly signal: AbortSignal; readonly port?: number },
+  options: { readonly signal: AbortSignal; readonly port?: number; readonly logFile: string },
 ): Promise<DaemonProcess> {
   const listen = `127.0.0.1:${options.port ?? 0}`;
   const child = spawn(
@@ -38,7 +39,9 @@ export async function startDaemon(
     },
   );
   const errors: string[] = [];
+  const log = createWriteStream(options.logFile, { flags: "a" });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    log.write(text);
     errors.push(text);
     if (errors.length > 50) errors.shift();
   });

@@ -75,6 +75,7 @@ export interface RunStore extends Disposable {
 }
 
 const schema = `
+  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   CREATE TABLE IF NOT EXISTS runs (
@@ -311,6 +312,13 @@ function openDatabase(file: string): DatabaseSync {
     database.exec(schema);
     return database;
   } catch (error) {
+    if (/locked/.test((error as Error).message)) {
+      throw new QtuneError(
+        "failed_precondition",
+        "another daemon uses this folder; stop it, or give --data-dir another folder",
+        { where: file, cause: error },
+      );
+    }
     throw new QtuneError(
       "data_loss",
       `not a database of this daemon (${(error as Error).message}); move it away and start again`,
