@@ -1,4 +1,8 @@
 // For users.
+export { compile } from "./compile.ts";
+export { createGraph, type Graph } from "./graph.ts";
+export { differentiate } from "./differentiate.ts";
+export { interpret, type InterpretOptions } from "./interpret.ts";
 export {
   type CompileOptions,
   type HostCall,

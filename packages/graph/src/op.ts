@@ -36,9 +36,10 @@ export interface OpAttributes {
   slice: { readonly axis: number; readonly start: number; readonly end: number };
   gather: object;
   scatterRows: { readonly rows: Shape[number] };
-  gatherRows: { readonly padding: "zero" | "any" };
+  gatherRows: GatherRowsAttributes;
   // Products.
   matMul: MatMulAttributes;
+  addMatMul: MatMulAttributes;
   // Reductions.
   reduceSum: { readonly axes: readonly number[]; readonly keepDims: boolean };
   // Norms and losses.
@@ -55,7 +56,15 @@ export interface OpAttributes {
 /** Name of an operation. */
 export type OpName = keyof OpAttributes;
 
-/** Attributes of `matMul`. */
+/** Attributes of `gatherRows`. */
+export interface GatherRowsAttributes {
+  /** What an index of -1 gives: a row of zeros, or any row because nothing depends on it. */
+  readonly padding: "zero" | "any";
+  /** The same for the reverse. */
+  readonly inversePadding: "zero" | "any";
+}
+
+/** Attributes of `matMul` and `addMatMul`. */
 export interface MatMulAttributes {
   /** Whether the last two axes of `a` are swapped. */
   readonly transposeA: boolean;

@@ -1,5 +1,5 @@
 import type { Dim, Shape } from "./dim.ts";
-import type { HostAttributes } from "./op.ts";
+import type { GatherRowsAttributes, HostAttributes } from "./op.ts";
 import type { Tensor, ValueData, WeightSource, DType } from "./tensor.ts";
 
 /** Options of a product of matrices. */
@@ -81,13 +81,20 @@ export interface Operations {
    * Moves rows to places, each row to at most one: the reverse moves them back by `inverse` instead of adding.
    *
    * Shapes: x [N, d], index int64 [i…], inverse int64 [N], result [i…, d].
-   * Range:  an index of -1 gives a row of zeros; with padding `any` the caller promises that nothing depends on such rows.
-   *         `inverse` holds the place of each row in the flattened result, or -1.
+   * Range:  `inverse` holds the place of each row in the flattened result, or -1 when it has none. An index of -1 gives a row of
+   *         zeros; with padding `any` (faster) any row, and the caller promises that nothing depends on it or that none occurs.
    */
-  gatherRows(x: Tensor, index: Tensor, inverse: Tensor, padding?: "zero" | "any"): Tensor;
+  gatherRows(
+    x: Tensor,
+    index: Tensor,
+    inverse: Tensor,
+    options?: Partial<GatherRowsAttributes>,
+  ): Tensor;
 
   /** Multiplies matrices. Shapes: a […, m, k], b […, k, n] or [k, n], result […, m, n]. */
   matMul(a: Tensor, b: Tensor, options?: MatMulOptions): Tensor;
+  /** c + a·b in one pass, for matrices. Shapes: c [m, n], [1, n] or [n], a [m, k], b [k, n]. */
+  addMatMul(c: Tensor, a: Tensor, b: Tensor, options?: MatMulOptions): Tensor;
   /** Applies a linear map given as Hugging Face stores it. Shapes: x […, in], weight [out, in], bias [out]. */
   linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor;
 

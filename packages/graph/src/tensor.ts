@@ -14,10 +14,10 @@ export interface TensorType {
 }
 
 /**
- * When a value can be computed: `step` depends on parameters and weights alone, `batch` on inputs,
+ * When a value can be computed: `constant` depends on weights and constants alone, `step` on parameters too, `batch` on inputs,
  * `gradient` on the sums of cotangents that a step's batches leave behind.
  */
-export type Stage = "step" | "batch" | "gradient";
+export type Stage = "constant" | "step" | "batch" | "gradient";
 
 /** A value of a graph. Its name is unique in the graph and starts with the path it was made for. */
 export interface Tensor extends TensorType {
