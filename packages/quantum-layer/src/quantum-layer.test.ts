@@ -31,7 +31,7 @@ describe.each(kinds)("the %s ansatz", (ansatz) => {
 
   test("uploads each input once per layer", () => {
     const { circuit } = createAnsatz({ n: 3, layers: 2, ansatz });
-    const uses = JSON.stringify(circuit.operations).split('"h1"').length - 1;
+    const uses = JSON.stringify(circuit.operations).split('"x[1]"').length - 1;
     expect(uses).toBe(2);
   });
 

@@ -5,10 +5,10 @@
  * metadata of the tensor file, because PEFT warns about keys it does not know. Other kinds carry their own `peft_type`
  * and tensors named `qx_…`; their format is versioned in the metadata.
  */
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { type Issue, QtuneError, printShape, suggest } from "@qtune/base";
+import { circuitFingerprint } from "@qtune/circuit";
 import { createAnsatz } from "@qtune/quantum-layer";
 import {
   type TensorToWrite,
@@ -113,8 +113,7 @@ function circuitMetadata(config: AdapterConfig): Record<string, string> {
     layers: config.qlayers,
     ansatz: config.ansatz,
   });
-  const hash = createHash("sha256").update(JSON.stringify(circuit)).digest("hex");
-  return { "qtune.circuit": `${circuit.name ?? "circuit"} sha256:${hash}` };
+  return { "qtune.circuit": `${circuit.name ?? "circuit"} sha256:${circuitFingerprint(circuit)}` };
 }
 
 function peftConfig(adapter: Adapter, provenance: AdapterProvenance): Record<string, unknown> {
@@ -192,7 +191,7 @@ export async function loadAdapter(
         ? { name: config.base }
         : (JSON.parse(metadata["qtune.base"]) as BaseModelIdentity); // written by saveAdapter
     assertBase(base, expectedBase, directory);
-    const adapter = createAdapter(config.options, sites);
+    const adapter = createAdapter({ ...storedSettings(metadata), ...config.options }, sites);
     assertTensors(adapter, set.tensors, file);
     const values = new Map<string, Float32Array>();
     for (const { parameter } of adapter.tensors) {
@@ -203,6 +202,12 @@ export async function loadAdapter(
   } finally {
     await set.close();
   }
+}
+
+/** Settings that PEFT's configuration has no place for, from the metadata of our own files. */
+function storedSettings(metadata: Readonly<Record<string, string>>): Partial<AdapterConfig> {
+  const text = metadata["qtune.config"];
+  return text === undefined ? {} : (JSON.parse(text) as Partial<AdapterConfig>); // written by saveAdapter
 }
 
 function assertBase(

@@ -8,17 +8,18 @@ import {
   type Circuit,
   type GateOperation,
   type Operation,
+  type ShiftRule,
   addAngles,
   isBoundAngle,
   parameterAngle,
   parameterNames,
 } from "@qtune/circuit";
 import { type LayerCall, type LayerGradient, evaluateRows } from "./layer-batch.ts";
-import { type ShiftTerm, shiftRuleOf } from "./shift-rule.ts";
+import { shiftRuleOf } from "./shift-rule.ts";
 
 /** One angle that depends on parameters: the rule of its gate, and how its derivative spreads over the parameters. */
 interface ShiftSite {
-  readonly rule: readonly ShiftTerm[];
+  readonly rule: ShiftRule["terms"];
   readonly spread: readonly {
     readonly role: "row" | "shared";
     readonly index: number;
@@ -47,7 +48,7 @@ export function createShiftPlan(circuit: Circuit): ShiftPlan {
   }
   const sites: ShiftSite[] = [];
   const shiftAngle = (operation: GateOperation, at: number, where: string): GateOperation => {
-    const angles = operation.angles.map((angle) => {
+    const angles = operation.angles.map((angle, position) => {
       if (isBoundAngle(angle)) return angle;
       if (operation.power !== undefined || (operation.controls?.length ?? 0) > 0) {
         throw new QtuneError(
@@ -60,7 +61,7 @@ export function createShiftPlan(circuit: Circuit): ShiftPlan {
         ...lookUp(places, parameter, where),
         coefficient,
       }));
-      sites.push({ rule: shiftRuleOf(operation.gate, where), spread });
+      sites.push({ rule: shiftRuleOf(operation.gate, position, where), spread });
       return addAngles(angle, parameterAngle(shiftName(sites.length - 1)));
     });
     return at < 0 ? operation : { ...operation, angles };
