@@ -13,8 +13,9 @@ import {
 import type { Circuit } from "@qtune/circuit";
 import { cancelPairs } from "./cancel.ts";
 import { couplingOf } from "./chip-coupling.ts";
+import { compactQubits } from "./compact-qubits.ts";
 import { consolidate } from "./consolidate.ts";
-import { type Coupling, areCoupled, restrictCoupling } from "./coupling.ts";
+import { type Coupling, areCoupled, couplingRegions, restrictCoupling } from "./coupling.ts";
 import { type DecouplingSequence, insertDecoupling } from "./decoupling.ts";
 import { expandPairs } from "./expand-pairs.ts";
 import { lowerCircuit } from "./lower.ts";
@@ -27,7 +28,6 @@ import {
   routeFromLayout,
   tooWide,
 } from "./place-and-route.ts";
-import { couplingRegions } from "./coupling.ts";
 import { reorder } from "./reorder.ts";
 import type { Routed } from "./sabre.ts";
 import {
@@ -220,26 +220,6 @@ function totalCz(operations: readonly WorkOperation[]): number {
     (sum, operation) => sum + (isPair(operation) ? pairCzCount(operation) : 0),
     0,
   );
-}
-
-/** Leaves idle qubits out: the others are numbered anew in order; `active` holds their old numbers. */
-function compactQubits(circuit: WorkCircuit): { compact: WorkCircuit; active: readonly number[] } {
-  const used = new Set(
-    circuit.operations.flatMap((operation) =>
-      operation.kind === "barrier" ? [] : workQubits(operation),
-    ),
-  );
-  const active = [...used].sort((a, b) => a - b);
-  const index = new Map(active.map((qubit, at) => [qubit, at]));
-  const operations = circuit.operations.flatMap((operation): WorkOperation[] => {
-    const kept =
-      operation.kind === "barrier"
-        ? { ...operation, qubits: operation.qubits.filter((qubit) => used.has(qubit)) }
-        : operation;
-    if (kept.kind === "barrier" && kept.qubits.length === 0) return [];
-    return [relabel(kept, (qubit) => index.get(qubit) ?? -1)];
-  });
-  return { compact: { qubits: active.length, clbits: circuit.clbits, operations }, active };
 }
 
 /** Takes the numbers of the circuit for those of the chip. */

@@ -173,6 +173,20 @@ function mixedRound(
   return best;
 }
 
+/** The first waiting circuit, then those with the fewest places (rings before paths); equal ones keep their order. */
+function byScarcity(
+  problem: PackProblem,
+  prepared: readonly (readonly PreparedPlace[])[],
+  waiting: readonly number[],
+): readonly number[] {
+  const [first, ...rest] = waiting;
+  const places = (item: number) => prepared[problem.items[item]?.shape ?? -1]?.length ?? 0;
+  return [
+    ...(first === undefined ? [] : [first]),
+    ...rest.toSorted((a, b) => places(a) - places(b)),
+  ];
+}
+
 /** Places circuits one after the other where they block least; a shape that found no place is not tried again. */
 function fillRound(
   problem: PackProblem,
@@ -185,7 +199,7 @@ function fillRound(
   const open = new Map<number, readonly PreparedPlace[]>();
   const packed: PackedItem[] = [];
   let cost = 0;
-  for (const item of waiting) {
+  for (const item of byScarcity(problem, prepared, waiting)) {
     const shape = problem.items[item]?.shape ?? 0;
     const free = (open.get(shape) ?? prepared[shape] ?? []).filter(
       (place) => !intersects(place.qubits, blocked) && !intersects(place.halo, used),

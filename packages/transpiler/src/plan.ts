@@ -1,0 +1,176 @@
+/**
+ * From a batch of circuits to chip jobs: slices of at most 200 circuits in order, each packed into executions in which
+ * circuits run side by side. A plan is plain data: storing it and running it later gives the same counts.
+ */
+import {
+  type CalibrationSnapshot,
+  type ChipModel,
+  chipJobSeconds,
+  newestSnapshot,
+} from "@qtune/chip";
+import type { Circuit } from "@qtune/circuit";
+import { builtNeighbours, couplingOf } from "./chip-coupling.ts";
+import { restrictCoupling } from "./coupling.ts";
+import { type PackItem, packRounds } from "./packing.ts";
+import { type CircuitPlace, type PlaceOptions, listPlaces } from "./places.ts";
+
+/** How circuits are packed. */
+export interface PackingOptions extends PlaceOptions {
+  /** Idle qubits around each circuit: 1 keeps all neighbours of its qubits idle, 0 none. Default 1. */
+  readonly bufferQubits?: 0 | 1 | undefined;
+  /** False: one circuit per execution, on its best place. Default true. */
+  readonly parallel?: boolean | undefined;
+  /** Physical qubits to stay on. Default: the whole chip. */
+  readonly region?: readonly number[] | undefined;
+  /** Tries per packing problem. Default 12. */
+  readonly restarts?: number | undefined;
+}
+
+/** What to plan. */
+export interface ChipPlanRequest {
+  readonly chip: ChipModel;
+  /** Default: the newest of the chip. */
+  readonly snapshot?: CalibrationSnapshot | undefined;
+  /** Distinct structures, with measurements. */
+  readonly circuits: readonly Circuit[];
+  /** The circuits to run, in order: which structure, and whose. */
+  readonly items: readonly PackItem[];
+  readonly seed: bigint;
+  readonly packing?: PackingOptions | undefined;
+}
+
+/** One circuit in an execution. */
+export interface PlannedItem {
+  /** Index into the items of the request. */
+  readonly item: number;
+  /** Index into the places of its structure. */
+  readonly place: number;
+}
+
+/** Circuits that run side by side: one measurement run of the chip. */
+export interface ChipExecution {
+  readonly items: readonly PlannedItem[];
+}
+
+/** At most 200 circuits that are loaded together. */
+export interface ChipJob {
+  readonly executions: readonly ChipExecution[];
+  readonly circuits: number;
+}
+
+/** Where and when everything runs. */
+export interface ChipPlan {
+  readonly snapshotId: string;
+  readonly seed: bigint;
+  /** The places in use of each structure. `predictedFidelity` is that of its gates and readout. */
+  readonly places: readonly (readonly PlannedPlace[])[];
+  readonly jobs: readonly ChipJob[];
+  /** Executions of all jobs. */
+  readonly executions: number;
+  /** Most circuits, and the mean number of circuits, side by side in one execution. */
+  readonly parallelMax: number;
+  readonly parallelMean: number;
+}
+
+/** A place of a plan. */
+export interface PlannedPlace {
+  readonly qubits: readonly number[];
+  readonly layout?: readonly number[];
+  readonly predictedFidelity: number;
+}
+
+/**
+ * Plans chip jobs for circuits.
+ *
+ * Maths:  see `packing.ts`. A pure function of (snapshot, circuits, items, seed, options): drift enters as another snapshot.
+ * Effect: pure.
+ * Cost:   200 four-qubit circuits of one structure on 72 qubits: some 10 ms; places are found once per structure.
+ * Errors: failed_precondition when a structure fits nowhere (says which size does) or no place reaches the floor;
+ *         invalid_argument for what a chip cannot do.
+ */
+export function planChipJobs(request: ChipPlanRequest): ChipPlan {
+  const { chip, circuits, items, seed, packing = {} } = request;
+  const snapshot = request.snapshot ?? newestSnapshot(chip);
+  const whole = couplingOf(chip, snapshot);
+  const coupling =
+    packing.region === undefined
+      ? whole
+      : restrictCoupling(whole, packing.region, "packing.region");
+  const candidates = circuits.map((circuit) => {
+    const places = listPlaces(circuit, coupling, packing);
+    return packing.parallel === false ? places.slice(0, 1) : places;
+  });
+  const buffer =
+    (packing.bufferQubits ?? 1) === 1 ? builtNeighbours(chip) : coupling.neighbours.map(() => []);
+  const jobs: ChipJob[] = [];
+  const cache = new Map<string, readonly (readonly PlannedItem[])[]>();
+  for (let start = 0; start < items.length; start += chip.limits.maxCircuitsPerJob) {
+    const slice = items.slice(start, start + chip.limits.maxCircuitsPerJob);
+    const key = slice.map((item) => `${item.shape}:${item.user ?? ""}`).join(" ");
+    const rounds = cache.get(key) ?? packJob(slice);
+    cache.set(key, rounds);
+    const executions = rounds.map((round) => ({
+      items: round.map(({ item, place }) => ({ item: start + item, place })),
+    }));
+    jobs.push({ executions, circuits: slice.length });
+  }
+  return summarise({ snapshotId: snapshot.id, seed, jobs, candidates });
+
+  function packJob(slice: readonly PackItem[]): readonly (readonly PlannedItem[])[] {
+    if (packing.parallel === false) return slice.map((_, item) => [{ item, place: 0 }]);
+    const problem = { size: coupling.size, buffer, shapes: candidates, items: slice, seed };
+    return packRounds(
+      packing.restarts === undefined ? problem : { ...problem, restarts: packing.restarts },
+    );
+  }
+}
+
+interface Summarised {
+  readonly snapshotId: string;
+  readonly seed: bigint;
+  readonly jobs: readonly ChipJob[];
+  readonly candidates: readonly (readonly CircuitPlace[])[];
+}
+
+/** Keeps the places that are used, numbered anew in the order of first use per structure, and counts. */
+function summarise({ snapshotId, seed, jobs, candidates }: Summarised): ChipPlan {
+  let executions = 0;
+  let parallelMax = 0;
+  let circuits = 0;
+  for (const job of jobs) {
+    executions += job.executions.length;
+    for (const execution of job.executions) {
+      parallelMax = Math.max(parallelMax, execution.items.length);
+      circuits += execution.items.length;
+    }
+  }
+  return {
+    snapshotId,
+    seed,
+    places: candidates.map((places) =>
+      places.map(({ qubits, layout, cost }) => ({
+        qubits,
+        ...(layout === undefined ? {} : { layout }),
+        predictedFidelity: Math.exp(-cost),
+      })),
+    ),
+    jobs,
+    executions,
+    parallelMax,
+    parallelMean: executions === 0 ? 0 : circuits / executions,
+  };
+}
+
+/** Returns the seconds that the chip is busy with a plan, every circuit with the same number of shots. */
+export function planChipSeconds(plan: ChipPlan, chip: ChipModel, shots: number): number {
+  return plan.jobs.reduce(
+    (sum, job) =>
+      sum +
+      chipJobSeconds(chip.timing, {
+        circuits: job.circuits,
+        executions: job.executions.length,
+        shots,
+      }),
+    0,
+  );
+}
