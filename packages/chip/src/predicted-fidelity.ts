@@ -89,8 +89,8 @@ function czFidelity(rates: NoiseRates, qubits: readonly [number, number]): numbe
 }
 
 function idleFidelity(rates: NoiseRates, qubit: number, timeNs: number): number {
-  const { t1Rate, phiRate, decay } = rates.qubit(qubit);
-  const angle = decay.detuningSigmaRadPerNs * timeNs;
+  const { t1Rate, phiRate, detuningSigmaRadPerNs } = rates.qubit(qubit);
+  const angle = detuningSigmaRadPerNs * timeNs;
   const coherence = Math.exp(-timeNs * (t1Rate / 2 + phiRate) - (angle * angle) / 2);
   return 0.5 + Math.exp(-timeNs * t1Rate) / 6 + coherence / 3;
 }

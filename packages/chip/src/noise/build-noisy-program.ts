@@ -100,7 +100,7 @@ export function createNoisyProgramTemplate(
     physicalQubits: scheduled.physicalQubits,
     clbits: scheduled.clbits,
     detuningSigmaRadPerNs: scheduled.physicalQubits.map(
-      (qubit) => rates.qubit(qubit).decay.detuningSigmaRadPerNs,
+      (qubit) => rates.qubit(qubit).detuningSigmaRadPerNs,
     ),
     readout: buildReadout(scheduled, rates),
   };
@@ -182,13 +182,13 @@ class ProgramBuilder {
     const budget = noise.pulse(pulse.durationNs);
     this.#wait(qubit, pulse.startNs);
     const debt = this.#debt(qubit);
-    debt.detuningNs += budget.decayNs / 2;
+    debt.detuningNs += pulse.durationNs / 2;
     this.#payZz(qubit, pulse.startNs + pulse.durationNs / 2);
     this.#payDecay(qubit);
     this.#payDetuning(qubit);
     this.#pushPulse(qubit, pulse, 1 + noise.overRotation);
     this.#pushDepolarising([qubit], budget.depolarising);
-    debt.detuningNs = budget.decayNs / 2;
+    debt.detuningNs = pulse.durationNs / 2;
     this.#oweDecay(qubit, budget.decayNs, pulse.startNs + pulse.durationNs);
   }
 
@@ -226,7 +226,7 @@ class ProgramBuilder {
     this.#pushDepolarising([first, second], budget.depolarising);
     for (const qubit of [first, second]) {
       this.#push(leakageStep(qubit, noise.leakage));
-      this.#debt(qubit).detuningNs += budget.decayNs;
+      this.#debt(qubit).detuningNs += cz.durationNs;
       this.#oweDecay(qubit, budget.decayNs, cz.startNs + cz.durationNs);
     }
   }
@@ -331,7 +331,7 @@ class ProgramBuilder {
 
   #payDetuning(qubit: number): void {
     const debt = this.#debt(qubit);
-    if (debt.detuningNs > 0 && this.#noise(qubit).decay.detuningSigmaRadPerNs > 0) {
+    if (debt.detuningNs > 0 && this.#noise(qubit).detuningSigmaRadPerNs > 0) {
       this.#push({ kind: "detuning", qubit, durationNs: debt.detuningNs });
     }
     debt.detuningNs = 0;

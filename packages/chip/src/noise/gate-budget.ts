@@ -5,12 +5,14 @@
  * bounded by the gate error: it is shortened until it fits.
  */
 
-/** Decay of one qubit: relaxation, Markovian dephasing and static detuning (as its mean over shots). */
+/**
+ * Markovian decay of one qubit. Static detuning is no part of it: it acts during gates as well, on top, because the
+ * benchmarking that calibrates a gate cancels most of it (and circuits with echoes do, too).
+ */
 export interface Decay {
   readonly t1Ns: number;
   /** Time constant of coherence without the static part, at most 2 T1. */
   readonly markovianT2Ns: number;
-  readonly detuningSigmaRadPerNs: number;
 }
 
 /** What a gate gets. */
@@ -48,10 +50,8 @@ export function shareGateError(
 /** Trace of the Pauli transfer matrix of the decays over a time. */
 function transferTrace(timeNs: number, decays: readonly Decay[]): number {
   let product = 1;
-  for (const { t1Ns, markovianT2Ns, detuningSigmaRadPerNs } of decays) {
-    const angle = detuningSigmaRadPerNs * timeNs;
-    const x = Math.exp(-timeNs / markovianT2Ns - (angle * angle) / 2);
-    product *= 1 + 2 * x + Math.exp(-timeNs / t1Ns);
+  for (const { t1Ns, markovianT2Ns } of decays) {
+    product *= 1 + 2 * Math.exp(-timeNs / markovianT2Ns) + Math.exp(-timeNs / t1Ns);
   }
   return product;
 }

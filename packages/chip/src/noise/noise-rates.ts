@@ -7,6 +7,8 @@ import type { NoiseKnobs } from "./knobs.ts";
 /** Noise of one qubit with all knobs applied. */
 export interface QubitNoise {
   readonly decay: Decay;
+  /** Standard deviation of the static detuning. */
+  readonly detuningSigmaRadPerNs: number;
   /** Rates of idle time, 1/ns. */
   readonly t1Rate: number;
   readonly phiRate: number;
@@ -75,13 +77,14 @@ function computeQubitNoise(view: CalibrationView, knobs: NoiseKnobs, id: number)
   const t1Ns = view.t1Ns[id] ?? Infinity;
   const markovianT2Ns = view.markovianT2Ns[id] ?? Infinity;
   const sigma = (view.detuningSigmaRadPerNs[id] ?? 0) * knobs.detuningScale;
-  const decay = { t1Ns, markovianT2Ns, detuningSigmaRadPerNs: sigma };
+  const decay = { t1Ns, markovianT2Ns };
   const infidelity = (view.singleQubitError[id] ?? 0) * knobs.singleQubitErrorScale;
   const factor = values?.singleQubitFactor?.value ?? knobs.singleQubitFactor;
   const readout = (p: number | undefined): number =>
     Math.min(1, (p ?? 0) * knobs.readoutErrorScale);
   return {
     decay,
+    detuningSigmaRadPerNs: sigma,
     t1Rate: knobs.relaxationScale / t1Ns,
     phiRate: knobs.dephasingScale * Math.max(0, 1 / markovianT2Ns - 1 / (2 * t1Ns)),
     overRotation: knobs.coherentScale * (values?.overRotation?.value ?? knobs.overRotation),
