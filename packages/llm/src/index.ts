@@ -16,6 +16,20 @@ export { type ModelPlace, type ModelRow, modelTable } from "./sources/model-tabl
 export { type ModelSource, parseModelSource, printModelSource } from "./sources/model-source.ts";
 export { type TokenizerFiles } from "./sources/model-files.ts";
 export { type Sequence } from "./model/batch.ts";
-export { type BatchLoss, type DecoderOptions, type DecoderProgram } from "./model/decoder-program.ts";
+export {
+  type BatchLoss,
+  type DecoderOptions,
+  type DecoderProgram,
+  type ScoringOptions,
+  createScoringProgram,
+  createTrainingProgram,
+} from "./model/decoder-program.ts";
 export { type LinearCall, type LinearModule, type OnLinear } from "./model/on-linear.ts";
 export { type GenerateOptions, type Generation, type Generator } from "./generation/generator.ts";
+
+// For other packages.
+export {
+  type DecoderGraph,
+  buildDecoderGraph,
+  createDecoderFeeds,
+} from "./model/decoder-program.ts";

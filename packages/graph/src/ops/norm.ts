@@ -98,13 +98,29 @@ export const normOps = {
       });
       return [y, { dims: [...x.dims.slice(0, -1), 1], data: inverse }];
     },
-    emit: ({ add, inputs, outputs, attributes: { epsilon } }) =>
+    emit(context) {
+      const { add, addValue, float, int64s, inputs, outputs, attributes, precision } = context;
+      const { epsilon } = attributes;
+      if (precision === "float32") {
+        const kernel = { axis: -1, epsilon: { float: epsilon }, stash_type: 1 };
+        add({ op: "SimplifiedLayerNormalization", inputs, outputs, attributes: kernel });
+        return;
+      }
+      const [x = "", weight = ""] = inputs;
+      const [y = "", inverse = ""] = outputs;
+      const square = addValue({ op: "Mul", inputs: [x, x] });
+      const mean = addValue({ op: "ReduceMean", inputs: [square, int64s([-1])] });
+      const root = addValue({
+        op: "Sqrt",
+        inputs: [addValue({ op: "Add", inputs: [mean, float(epsilon)] })],
+      });
+      add({ op: "Reciprocal", inputs: [root], outputs: [inverse] });
       add({
-        op: "SimplifiedLayerNormalization",
-        inputs,
-        outputs,
-        attributes: { axis: -1, epsilon: { float: epsilon }, stash_type: 1 },
-      }),
+        op: "Mul",
+        inputs: [addValue({ op: "Mul", inputs: [x, inverse] }), weight],
+        outputs: [y],
+      });
+    },
     // With g = dy·w and i the inverse norm: dx = i·g − x·(i³/d)·Σ g·x; dw = Σ_rows dy·x·i
     derivative({ graph, inputs, outputs, cotangents: [dy], wants }) {
       if (dy === undefined) return [undefined, undefined];

@@ -1,11 +1,39 @@
-import type { Abortable } from "@qtune/base";
-import type { HostHandler, ProgramReport, WeightSource } from "@qtune/graph";
+/**
+ * Compiles a decoder with its adapters for training or scoring.
+ *
+ * Loss and gradients are sums over labelled positions; whoever trains divides by the number of labels of the whole window.
+ */
+import { QtuneError, type Abortable } from "@qtune/base";
+import {
+  compile,
+  createGraph,
+  differentiate,
+  type CompileOptions,
+  type Graph,
+  type HostHandler,
+  type Program,
+  type ProgramReport,
+  type Tensor,
+  type Value,
+  type WeightSource,
+} from "@qtune/graph";
 import type { ModelConfig } from "../config/model-config.ts";
-import type { Sequence } from "./batch.ts";
+import {
+  causalMask,
+  createRopeCache,
+  labelFeeds,
+  labelledRows,
+  layOutRows,
+  type Sequence,
+} from "./batch.ts";
+import { buildDecoder, buildTrainingAttention } from "./decoder.ts";
 import type { OnLinear } from "./on-linear.ts";
 
 /** What training, scoring and generation programs have in common. */
-export interface DecoderOptions {
+export interface DecoderOptions extends Pick<
+  CompileOptions,
+  "precision" | "threads" | "providers" | "prepack" | "signal" | "profile" | "directory"
+> {
   readonly config: ModelConfig;
   /** Weights under their Hugging Face names. */
   readonly tensors: ReadonlyMap<string, WeightSource>;
@@ -13,11 +41,12 @@ export interface DecoderOptions {
   readonly onLinear?: OnLinear | undefined;
   /** Handlers of the host operations that `onLinear` adds, `<kind>.vjp` included. */
   readonly hostOperations?: Readonly<Record<string, HostHandler>> | undefined;
-  /** Default `float32`; `float64` for gradient checks. */
-  readonly precision?: "float32" | "float64" | undefined;
-  /** Threads of onnxruntime. Default: the cores of the machine, at most 8. */
-  readonly threads?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of a scoring program. */
+export interface ScoringOptions extends DecoderOptions {
+  /** Also return the logits of labelled positions. Default false. */
+  readonly returnLogits?: boolean | undefined;
 }
 
 /**
@@ -32,7 +61,9 @@ export interface BatchLoss {
   /** Tokens that passed the model, padding not counted. */
   readonly tokens: number;
   /** Negative log-likelihood of each labelled position: sequences in order, positions ascending. Shape [count]. */
-  readonly nll: Float32Array | Float64Array;
+  readonly nll: Float64Array;
+  /** Logits of each labelled position where asked for. Shape [count, vocab]. */
+  readonly logits?: Float32Array | Float64Array;
 }
 
 /** A frozen decoder with trainable adapters, compiled. One call at a time. */
@@ -52,4 +83,141 @@ export interface DecoderProgram {
   /** Returns the gradients of the summed loss over the runs since the last take, by parameter name, and clears the sums. */
   takeGradients(options?: Abortable): Promise<Record<string, Float64Array>>;
   close(): Promise<void>;
+}
+
+/** The graph of a decoder and its loss, before it is compiled. */
+export interface DecoderGraph {
+  readonly graph: Graph;
+  /** Scalar: sum of the negative log-likelihoods. */
+  readonly loss: Tensor;
+  /** Per labelled position. Shape [R]. */
+  readonly nll: Tensor;
+  /** Shape [R, vocab]. */
+  readonly logits: Tensor;
+  readonly parameters: readonly Tensor[];
+}
+
+/** Builds a decoder with its loss at labelled positions. Feeds come from {@link decoderFeeds}. */
+export function buildDecoderGraph(
+  options: Pick<DecoderOptions, "config" | "tensors" | "onLinear">,
+): DecoderGraph {
+  const { config } = options;
+  const graph = createGraph();
+  const half = config.headDim / 2;
+  const ids = graph.input("ids", "int64", ["N"]);
+  const positions = graph.input("positions", "int64", ["N"]);
+  const cos = graph.input("cos", "float", ["P", half]);
+  const sin = graph.input("sin", "float", ["P", half]);
+  const queryPlaces = graph.input("queryPlaces", "int64", ["B", config.heads, "T"]);
+  const queryRows = graph.input("queryRows", "int64", [`${config.heads}*N`]);
+  const keyPlaces = graph.input("keyPlaces", "int64", ["B", config.kvHeads, "T"]);
+  const keyRows = graph.input("keyRows", "int64", [`${config.kvHeads}*N`]);
+  const mask = graph.input("mask", "float", ["T", "T"]);
+  const kept = graph.input("labelledRows", "int64", ["R"]);
+  const keptInverse = graph.input("labelledInverse", "int64", ["N"]);
+  const labels = graph.input("labels", "int64", ["R"]);
+  const logits = buildDecoder({
+    ...options,
+    graph,
+    inputs: { ids, positions, cos, sin },
+    attend: buildTrainingAttention(graph, config, {
+      queryPlaces,
+      queryRows,
+      keyPlaces,
+      keyRows,
+      mask,
+    }),
+    keepRows: (rows) =>
+      graph.gatherRows(rows, kept, keptInverse, { padding: "any", inversePadding: "zero" }),
+  });
+  const nll = graph.crossEntropy(logits, labels);
+  const parameters = graph.nodes
+    .filter(({ op }) => op === "parameter")
+    .flatMap(({ outputs }) => outputs);
+  return { graph, loss: graph.reduceSum(nll), nll, logits, parameters };
+}
+
+/** Returns the feeds of a micro-batch for a decoder graph, and how many labels and tokens it has. */
+export function createDecoderFeeds(config: ModelConfig): (sequences: readonly Sequence[]) => {
+  readonly feeds: Readonly<Record<string, Value>>;
+  readonly tokens: number;
+  readonly count: number;
+} {
+  const rope = createRopeCache(config);
+  return (sequences) => {
+    const layout = layOutRows(
+      sequences.map(({ ids }) => ids),
+      config,
+      rope,
+    );
+    const labelled = labelledRows(sequences, config.vocab);
+    if (labelled.rows.length === 0) {
+      throw new QtuneError(
+        "invalid_argument",
+        "expected at least one labelled position after the first token of a sequence",
+        { where: "sequences" },
+      );
+    }
+    const feeds = {
+      ...layout.feeds,
+      mask: causalMask(layout.T),
+      ...labelFeeds(labelled, layout.N),
+    };
+    return { feeds, tokens: layout.N, count: labelled.rows.length };
+  };
+}
+
+/**
+ * Compiles a decoder for training: each run computes the loss and adds up the gradients of every parameter.
+ *
+ * Cost: nothing below the first adapter is pulled back; the last layer's MLP and the head see labelled rows only.
+ * Errors: failed_precondition when `onLinear` adds no parameter; not_found names a missing tensor.
+ */
+export async function createTrainingProgram(options: DecoderOptions): Promise<DecoderProgram> {
+  const built = buildDecoderGraph(options);
+  if (built.parameters.length === 0) {
+    throw new QtuneError(
+      "failed_precondition",
+      "expected an adapter that adds parameters; nothing is trainable",
+      { where: "onLinear" },
+    );
+  }
+  const gradients = differentiate(built.graph, built.loss, built.parameters);
+  const named = built.parameters.map(({ name }, k) => [`gradient:${name}`, gradients[k]] as const);
+  const outputs: Record<string, Tensor> = { nll: built.nll };
+  for (const [name, gradient] of named) if (gradient !== undefined) outputs[name] = gradient;
+  return createDecoderProgram(await compile(built.graph, { ...options, outputs }), options.config);
+}
+
+/** Compiles a decoder for scoring: no reverse pass, `takeGradients` returns nothing. */
+export async function createScoringProgram(options: ScoringOptions): Promise<DecoderProgram> {
+  const { graph, nll, logits } = buildDecoderGraph(options);
+  const outputs = options.returnLogits === true ? { nll, logits } : { nll };
+  return createDecoderProgram(await compile(graph, { ...options, outputs }), options.config);
+}
+
+function createDecoderProgram(program: Program, config: ModelConfig): DecoderProgram {
+  const feedsOf = createDecoderFeeds(config);
+  return {
+    parameters: program.parameters,
+    report: program.report,
+    bindParameters: (values) => program.bindParameters(values),
+    async run(sequences, options) {
+      const { feeds, tokens, count } = feedsOf(sequences);
+      const outputs = await program.run(feeds, options);
+      const nll = Float64Array.from(outputs["nll"]?.data as Float32Array); // a float output
+      const logits = outputs["logits"]?.data as Float32Array | Float64Array | undefined;
+      let loss = 0;
+      for (const value of nll) loss += value;
+      return { loss, count, tokens, nll, ...(logits === undefined ? {} : { logits }) };
+    },
+    async takeGradients(options) {
+      const gradients = await program.takeGradients(options);
+      const prefix = "gradient:".length;
+      return Object.fromEntries(
+        Object.entries(gradients).map(([name, data]) => [name.slice(prefix), data]),
+      );
+    },
+    close: () => program.close(),
+  };
 }

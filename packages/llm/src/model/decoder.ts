@@ -1,0 +1,223 @@
+/**
+ * The decoder of the Llama family as a graph: Llama 2 and 3, TinyLlama, SmolLM2, MiniMind2, Qwen2 (bias on q, k, v), Qwen3
+ * (norm of q and k per head). Names and conventions follow Hugging Face: half-split rotary pairs, query head h uses key
+ * head h / (heads / kvHeads), a norm multiplies by its weight after rounding.
+ *
+ * Letters: N rows (real tokens), B sequences, T longest sequence, H query heads, G key heads, D head size, d hidden.
+ */
+import { QtuneError } from "@qtune/base";
+import type { Dim, Graph, Tensor, WeightSource } from "@qtune/graph";
+import type { ModelConfig } from "../config/model-config.ts";
+import type { LinearModule, OnLinear } from "./on-linear.ts";
+
+/** Queries, keys and values of one layer, positions applied. Shapes: q [N, H·D], k, v [N, G·D]. */
+export interface AttentionInputs {
+  readonly layer: number;
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+}
+
+/** How a decoder is built. */
+export interface BuildDecoderOptions {
+  readonly graph: Graph;
+  readonly config: ModelConfig;
+  readonly tensors: ReadonlyMap<string, WeightSource>;
+  readonly onLinear?: OnLinear | undefined;
+  readonly inputs: {
+    /** int64 [N]. */
+    readonly ids: Tensor;
+    /** int64 [N]. */
+    readonly positions: Tensor;
+    /** [P, D/2]. */
+    readonly cos: Tensor;
+    readonly sin: Tensor;
+  };
+  /** Mixes tokens: returns rows [N, H·D]. */
+  readonly attend: (inputs: AttentionInputs) => Tensor;
+  /** Keeps the rows whose logits are wanted, once the last layer has attended. Shapes: [N, …] → [R, …]. */
+  readonly keepRows: (rows: Tensor) => Tensor;
+}
+
+/** Builds the decoder and returns the logits of the kept rows. Shapes: [R, vocab]. */
+export function buildDecoder(options: BuildDecoderOptions): Tensor {
+  const { graph, config, inputs } = options;
+  assertSupported(config);
+  const weights = createWeights(options);
+  const embedding = weights.matrix("model.embed_tokens.weight", [config.vocab, config.hidden]);
+  let x = graph.gather(embedding, inputs.ids);
+  for (let layer = 0; layer < config.layers; layer++) {
+    x = graph.withScope(`model.layers.${layer}`, () => buildLayer(options, weights, layer, x));
+  }
+  const normed = graph.rmsNorm(x, weights.vector("model.norm.weight", config.hidden), config.eps);
+  const head = config.tied
+    ? embedding
+    : weights.matrix("lm_head.weight", [config.vocab, config.hidden]);
+  return graph.withScope("lm_head", () => graph.linear(normed, head));
+}
+
+function assertSupported(config: ModelConfig): void {
+  if (config.slidingWindow !== undefined && config.slidingWindow < config.maxPositions) {
+    throw new QtuneError(
+      "unimplemented",
+      `attention to the last ${config.slidingWindow} tokens only is not supported; set max_position_embeddings to at most ${config.slidingWindow} to use the model up to that length`,
+      { where: "config.sliding_window" },
+    );
+  }
+}
+
+interface Weights {
+  vector(name: string, size: number): Tensor;
+  matrix(name: string, shape: readonly [number, number]): Tensor;
+}
+
+/** Adds each weight once, checking that it is there and has the shape that the configuration promises. */
+function createWeights({ graph, tensors }: BuildDecoderOptions): Weights {
+  const known = new Map<string, Tensor>();
+  const get = (name: string, shape: readonly number[]): Tensor => {
+    const made = known.get(name);
+    if (made !== undefined) return made;
+    const source = tensors.get(name);
+    if (source === undefined) {
+      throw new QtuneError("not_found", `the model has no tensor ${name}`, { where: "tensors" });
+    }
+    if (
+      source.shape.length !== shape.length ||
+      source.shape.some((dim, axis) => dim !== shape[axis])
+    ) {
+      throw new QtuneError(
+        "invalid_argument",
+        `expected shape [${shape.join(", ")}] by the configuration but the file holds [${source.shape.join(", ")}]`,
+        { where: `tensors.${name}` },
+      );
+    }
+    const weight = graph.weight(name, source);
+    known.set(name, weight);
+    return weight;
+  };
+  return { vector: (name, size) => get(name, [size]), matrix: (name, shape) => get(name, shape) };
+}
+
+function buildLayer(
+  options: BuildDecoderOptions,
+  weights: Weights,
+  layer: number,
+  x: Tensor,
+): Tensor {
+  const { graph, config, inputs } = options;
+  const { hidden, heads, kvHeads, headDim, ffn, eps } = config;
+  const prefix = `model.layers.${layer}`;
+  const isLast = layer === config.layers - 1;
+  const norm = (name: string, rows: Tensor): Tensor =>
+    graph.rmsNorm(rows, weights.vector(`${prefix}.${name}.weight`, hidden), eps);
+  const linear = (
+    module: LinearModule,
+    rows: Tensor,
+    size: readonly [out: number, into: number],
+    bias: boolean,
+  ): Tensor => {
+    const block =
+      module === "gate_proj" || module === "up_proj" || module === "down_proj"
+        ? "mlp"
+        : "self_attn";
+    const path = `${prefix}.${block}.${module}`;
+    const [outFeatures, inFeatures] = size;
+    return graph.withScope(`${block}.${module}`, () => {
+      const weight = weights.matrix(`${path}.weight`, [outFeatures, inFeatures]);
+      const y = graph.linear(
+        rows,
+        weight,
+        bias ? weights.vector(`${path}.bias`, outFeatures) : undefined,
+      );
+      const call = { graph, layer, module, path, x: rows, y, inFeatures, outFeatures };
+      return options.onLinear?.(call) ?? y;
+    });
+  };
+  const normHeads = (rows: Tensor, count: number, name: string): Tensor => {
+    if (!config.qkNorm) return rows;
+    const N: Dim = rows.shape[0] ?? 1;
+    const perHead = graph.reshape(rows, [-1, headDim]);
+    const normed = graph.rmsNorm(
+      perHead,
+      weights.vector(`${prefix}.self_attn.${name}.weight`, headDim),
+      eps,
+    );
+    return graph.reshape(normed, [N, count * headDim]);
+  };
+  const rotate = (rows: Tensor): Tensor =>
+    graph.rotary(rows, inputs.positions, inputs.cos, inputs.sin);
+
+  const h = norm("input_layernorm", x);
+  const q = normHeads(
+    linear("q_proj", h, [heads * headDim, hidden], config.qkvBias),
+    heads,
+    "q_norm",
+  );
+  const k = normHeads(
+    linear("k_proj", h, [kvHeads * headDim, hidden], config.qkvBias),
+    kvHeads,
+    "k_norm",
+  );
+  const v = linear("v_proj", h, [kvHeads * headDim, hidden], config.qkvBias);
+  const mixed = options.attend({ layer, q: rotate(q), k: rotate(k), v });
+  // From here on the last layer works on the wanted rows alone.
+  const context = isLast ? options.keepRows(mixed) : mixed;
+  const residual = isLast ? options.keepRows(x) : x;
+  const attended = graph.add(
+    residual,
+    linear("o_proj", context, [hidden, heads * headDim], config.outputBias),
+  );
+  const m = norm("post_attention_layernorm", attended);
+  const gate = linear("gate_proj", m, [ffn, hidden], config.mlpBias);
+  const up = linear("up_proj", m, [ffn, hidden], config.mlpBias);
+  const inner = graph.multiply(graph.silu(gate), up);
+  return graph.add(attended, linear("down_proj", inner, [hidden, ffn], config.mlpBias));
+}
+
+/**
+ * Attends within each sequence of a padded batch, keeping what the reverse pass needs.
+ *
+ * The H/G query heads of a key head are laid one after the other, [B, G, (H/G)·T, D]: keys are never repeated, and their
+ * cotangents add up inside the product.
+ */
+export function buildTrainingAttention(
+  graph: Graph,
+  config: ModelConfig,
+  inputs: {
+    readonly queryPlaces: Tensor;
+    readonly queryRows: Tensor;
+    readonly keyPlaces: Tensor;
+    readonly keyRows: Tensor;
+    /** Additive mask [T, T]. */
+    readonly mask: Tensor;
+  },
+): (attention: AttentionInputs) => Tensor {
+  const { heads, kvHeads, headDim } = config;
+  const groupedRows: Dim = `${heads / kvHeads}*T`;
+  // Nothing depends on padded places: their keys are masked, their rows dropped. Every row has a place.
+  const anyPadding = { padding: "any", inversePadding: "any" } as const;
+  return ({ layer, q, k, v }) =>
+    graph.withScope(`model.layers.${layer}.self_attn`, () => {
+      const N = q.shape[0] ?? 1;
+      const place = (rows: Tensor, kind: "query" | "key"): Tensor =>
+        graph.gatherRows(
+          graph.reshape(rows, [-1, headDim]),
+          inputs[`${kind}Places`],
+          inputs[`${kind}Rows`],
+          anyPadding,
+        );
+      const queries = graph.reshape(place(q, "query"), ["B", kvHeads, groupedRows, headDim]);
+      const keys = place(k, "key"); // [B, G, T, D]
+      const values = place(v, "key");
+      const scores = graph.matMul(queries, keys, { transposeB: true, scale: headDim ** -0.5 });
+      const masked = graph.add(graph.reshape(scores, ["B", heads, "T", "T"]), inputs.mask);
+      const weights = graph.reshape(graph.softmax(masked), ["B", kvHeads, groupedRows, "T"]);
+      const context = graph.matMul(weights, values); // [B, G, (H/G)·T, D]
+      const flat = graph.reshape(context, [-1, headDim]);
+      const rows = graph.gatherRows(flat, inputs.queryRows, inputs.queryPlaces, {
+        padding: "any",
+        inversePadding: "zero",
+      });
+      return graph.reshape(rows, [N, heads * headDim]);
+    });
+}
