@@ -132,19 +132,17 @@ test("a definition that doubles at each level is refused instead of filling the 
   const builder = circuitBuilder(1);
   builder.define("g0", circuitBuilder(1).x(0).build());
   for (let level = 1; level < 60; level++) {
-    builder
-      .append()
-      .define(`g${level}`, {
-        qubits: 1,
-        clbits: 0,
-        parameters: [],
-        operations: [0, 1].map(() => ({
-          kind: "gate",
-          gate: `g${level - 1}`,
-          qubits: [0],
-          angles: [],
-        })),
-      });
+    builder.append().define(`g${level}`, {
+      qubits: 1,
+      clbits: 0,
+      parameters: [],
+      operations: [0, 1].map(() => ({
+        kind: "gate",
+        gate: `g${level - 1}`,
+        qubits: [0],
+        angles: [],
+      })),
+    });
   }
   const bomb = builder.gate("g59", [0]).build();
   try {

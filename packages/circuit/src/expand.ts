@@ -28,6 +28,8 @@ export interface ExpandOptions {
   readonly keep?: (gate: string) => boolean;
   /** More operations than this are an error: definitions can grow exponentially. Default 10,000,000. */
   readonly maxOperations?: number;
+  /** Leaves calls of defined gates alone where they have neither power nor extra controls. Default false. */
+  readonly keepDefinitions?: boolean;
 }
 
 interface Expansion {
@@ -35,6 +37,7 @@ interface Expansion {
   readonly qubits: number;
   readonly keep: (gate: string) => boolean;
   readonly maxOperations: number;
+  readonly keepDefinitions: boolean;
   readonly out: Operation[];
   /** Uncontrolled phases of the list being written. */
   phase: Angle;
@@ -58,20 +61,22 @@ const maxSynthesisQubits = 6;
  *         `maxOperations`.
  */
 export function expandCircuit(circuit: Circuit, options: ExpandOptions = {}): Circuit {
-  const { keep = () => true, maxOperations = 10_000_000 } = options;
+  const { keep = () => true, maxOperations = 10_000_000, keepDefinitions = false } = options;
   const expansion: Expansion = {
     definitions: new Map((circuit.definitions ?? []).map((one) => [one.name, one])),
     qubits: circuit.qubits,
     keep,
     maxOperations,
+    keepDefinitions,
     out: [],
     phase: circuit.globalPhase ?? 0,
     count: { value: 0 },
   };
   for (const operation of circuit.operations) expandOperation(expansion, operation);
-  const { definitions: _, globalPhase: __, ...rest } = circuit;
+  const { definitions, globalPhase: _, ...rest } = circuit;
   return {
     ...rest,
+    ...(keepDefinitions && definitions !== undefined ? { definitions } : {}),
     operations: expansion.out,
     ...(expansion.phase === 0 ? {} : { globalPhase: expansion.phase }),
   };
@@ -166,6 +171,10 @@ function expandGate(expansion: Expansion, operation: GateOperation): void {
     return;
   }
   if (findGate(operation.gate) === undefined && definition !== undefined) {
+    if (expansion.keepDefinitions && controls.length === 0) {
+      emit(expansion, operation);
+      return;
+    }
     for (const inner of instantiate(definition, operation.qubits, operation.angles)) {
       expandOperation(expansion, withControls(inner, controls));
     }
