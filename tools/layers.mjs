@@ -170,7 +170,7 @@ export const layers = [
     kind: "app",
     environment: "node",
     imports: everything,
-    externals: ["citty", "pino", "prom-client"],
+    externals: ["commander", "pino", "prom-client"],
     holds: "daemon: a chip over gRPC",
   },
   {
