@@ -31,6 +31,7 @@ export function createClosedFormLayer(n: number): QuantumLayer {
     ansatz: undefined as never, // nothing here reads it
     weightCount: 0,
     gradient: "auto",
+    measure: () => Promise.reject(new Error("the closed form has no circuits to measure")),
     forward: async (x, w) => ({
       values: x.map((value, k) => Math.cos(value + at(w, k % n)) + value * at(w, (k % n) + 1)),
       usage: {

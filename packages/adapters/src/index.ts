@@ -42,7 +42,7 @@ export {
 export { quantumLayerKind } from "./methods/qtha.ts";
 export {
   createQuantumHandlers,
-  type QuantumBackwardCall,
+  type QuantumCall,
   type QuantumHandlerOptions,
   type QuantumSite,
 } from "./quantum-handler.ts";

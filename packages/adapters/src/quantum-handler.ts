@@ -5,7 +5,7 @@
 import { QtuneError } from "@qtune/base";
 import type { ExecutionUsage } from "@qtune/circuit";
 import type { HostCall, HostHandler, Value } from "@qtune/graph";
-import type { AnsatzKind, LayerGradient, QuantumLayer } from "@qtune/quantum-layer";
+import type { AnsatzKind, LayerForward, LayerGradient, QuantumLayer } from "@qtune/quantum-layer";
 import { quantumLayerKind } from "./methods/qtha.ts";
 
 /** Which circuit a host operation asks for, and for which module. */
@@ -28,20 +28,20 @@ export interface QuantumHandlerOptions {
   label?(): readonly (string | number)[];
   /** Is told what each call has cost. */
   onUsage?(usage: ExecutionUsage, phase: "forward" | "backward", site: QuantumSite): void;
+  /** Takes the place of `layer.forward` where given: values of some tokens from another device. */
+  forward?(call: QuantumCall): Promise<LayerForward>;
   /** Takes the place of `layer.backward` where given: sampled tokens, another device, comparison of gradients. */
-  backward?(call: QuantumBackwardCall): Promise<LayerGradient>;
+  backward?(call: QuantumCall, cotangent: Float64Array): Promise<LayerGradient>;
 }
 
-/** A backward call with all that it depends on. */
-export interface QuantumBackwardCall {
+/** One call of one module with all that it depends on. */
+export interface QuantumCall {
   readonly site: QuantumSite;
   readonly layer: QuantumLayer;
   /** [T, n] */
   readonly inputs: Float64Array;
   /** [P] */
   readonly weights: Float64Array;
-  /** [T, n] */
-  readonly cotangent: Float64Array;
   readonly label: readonly (string | number)[];
   readonly signal: AbortSignal | undefined;
 }
@@ -50,41 +50,43 @@ export interface QuantumBackwardCall {
 export function createQuantumHandlers(
   options: QuantumHandlerOptions,
 ): Readonly<Record<string, HostHandler>> {
-  const labelOf = (site: QuantumSite): readonly (string | number)[] => [
-    ...(options.label?.() ?? []),
-    site.path,
-  ];
+  const createCall = (call: HostCall, signal: AbortSignal | undefined): QuantumCall => {
+    const site = siteOf(call);
+    return {
+      site,
+      layer: options.layerFor(site),
+      inputs: toFloat64(call, 0),
+      weights: toFloat64(call, 1),
+      label: [...(options.label?.() ?? []), site.path],
+      signal,
+    };
+  };
+  const forward =
+    options.forward?.bind(options) ??
+    (({ layer, inputs, weights, ...rest }: QuantumCall) => layer.forward(inputs, weights, rest));
+  const backward =
+    options.backward?.bind(options) ??
+    (({ layer, inputs, weights, ...rest }: QuantumCall, cotangent: Float64Array) =>
+      layer.backward(inputs, weights, cotangent, rest));
   return {
     [quantumLayerKind]: (calls, { signal }) =>
       Promise.all(
-        calls.map(async (call) => {
-          const site = siteOf(call);
-          const [h, theta] = [toFloat64(call, 0), toFloat64(call, 1)];
-          const layer = options.layerFor(site);
-          const { values, usage } = await layer.forward(h, theta, { label: labelOf(site), signal });
-          options.onUsage?.(usage, "forward", site);
-          return [{ dims: call.inputs[0]?.dims ?? [], data: values }];
+        calls.map(async (host) => {
+          const call = createCall(host, signal);
+          const { values, usage } = await forward(call);
+          options.onUsage?.(usage, "forward", call.site);
+          return [{ dims: host.inputs[0]?.dims ?? [], data: values }];
         }),
       ),
     [`${quantumLayerKind}.vjp`]: (calls, { signal }) =>
       Promise.all(
-        calls.map(async (call): Promise<readonly Value[]> => {
-          const site = siteOf(call);
-          const [inputs, weights, cotangent] = [
-            toFloat64(call, 0),
-            toFloat64(call, 1),
-            toFloat64(call, 2),
-          ];
-          const layer = options.layerFor(site);
-          const label = labelOf(site);
-          const gradient =
-            options.backward === undefined
-              ? await layer.backward(inputs, weights, cotangent, { label, signal })
-              : await options.backward({ site, layer, inputs, weights, cotangent, label, signal });
-          options.onUsage?.(gradient.usage, "backward", site);
+        calls.map(async (host): Promise<readonly Value[]> => {
+          const call = createCall(host, signal);
+          const gradient = await backward(call, toFloat64(host, 2));
+          options.onUsage?.(gradient.usage, "backward", call.site);
           return [
-            { dims: call.inputs[0]?.dims ?? [], data: gradient.inputs },
-            { dims: call.inputs[1]?.dims ?? [], data: gradient.weights },
+            { dims: host.inputs[0]?.dims ?? [], data: gradient.inputs },
+            { dims: host.inputs[1]?.dims ?? [], data: gradient.weights },
           ];
         }),
       ),

@@ -26,4 +26,4 @@ export {
 // For other packages.
 export { sampleTokens, type TokenSample } from "./token-sample.ts";
 export { addUsage, noUsage } from "./usage.ts";
-export { createShiftPlan, parameterShift, type ShiftPlan } from "./gradient/parameter-shift.ts";
+export { type ShiftMeasurement } from "./gradient/parameter-shift.ts";

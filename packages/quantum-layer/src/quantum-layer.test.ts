@@ -136,6 +136,16 @@ describe("parameter shift", () => {
     expect(results[0]?.usage.circuits).toBe(112);
   });
 
+  test("measures values and derivatives together, for any cotangent", async () => {
+    const layer = createQuantumLayer({ n: 4, layers: 1, executor: createReferenceExecutor() });
+    const [x, w, c] = [draws(8, "x"), draws(16, "w"), draws(8, "c")];
+    const together = await layer.measure(x, w);
+    const { usage: _, ...apart } = await layer.backward(x, w, c);
+    expect(together.usage.circuits).toBe(2 * 57);
+    expect(together.values).toEqual((await layer.forward(x, w)).values);
+    expect(together.pullBack(c)).toEqual(apart);
+  });
+
   test("from shots scatters around the exact gradient within five standard errors", async () => {
     const shots = 4000;
     const executor = createReferenceExecutor();

@@ -9,7 +9,12 @@ import { type Ansatz, type AnsatzOptions, createAnsatz } from "./ansatz.ts";
 import { finiteDifference } from "./gradient/finite-difference.ts";
 import { type LayerCall, type LayerGradient, evaluateRows } from "./gradient/layer-batch.ts";
 import { createOffsetCircuit } from "./gradient/offset-circuit.ts";
-import { createShiftPlan, parameterShift } from "./gradient/parameter-shift.ts";
+import {
+  type ShiftMeasurement,
+  createShiftPlan,
+  measureShifts,
+  parameterShift,
+} from "./gradient/parameter-shift.ts";
 import { spsa } from "./gradient/spsa.ts";
 
 /** How the backward pass is taken. `adjoint` needs an executor with `vjp`; the others only run circuits. */
@@ -71,6 +76,12 @@ export interface QuantumLayer {
     cotangent: Float64Array,
     options?: LayerCallOptions,
   ): Promise<LayerGradient>;
+  /** Measures values and all shifted circuits in one batch, so that any cotangent can be pulled back afterwards. */
+  measure(
+    inputs: Float64Array,
+    weights: Float64Array,
+    options?: LayerCallOptions,
+  ): Promise<LayerForward & Pick<ShiftMeasurement, "pullBack">>;
 }
 
 /**
@@ -128,6 +139,12 @@ export function createQuantumLayer(options: QuantumLayerOptions): QuantumLayer {
       const call = createCall(options.executor, { inputs, weights }, callOptions, "forward");
       const { expectations, usage } = await evaluateRows(call, circuit, call.inputs, call.T);
       return { values: expectations, usage };
+    },
+
+    async measure(inputs, weights, callOptions = {}) {
+      const call = createCall(options.executor, { inputs, weights }, callOptions, "forward");
+      const { values, usage, pullBack } = await measureShifts(call, shiftPlan, true);
+      return { values: values ?? new Float64Array(0), usage, pullBack };
     },
 
     async backward(inputs, weights, cotangent, callOptions = {}) {

@@ -19,11 +19,10 @@ export interface LayerCall {
   readonly run: RunOptions;
 }
 
-/** The pulled-back cotangent. Shapes: inputs [T, n], weights [P]; values [T, n] where they were measured on the way. */
+/** The pulled-back cotangent. Shapes: inputs [T, n], weights [P]. */
 export interface LayerGradient {
   readonly inputs: Float64Array;
   readonly weights: Float64Array;
-  readonly values?: Float64Array;
   readonly usage: ExecutionUsage;
 }
 

@@ -6,6 +6,7 @@
 import { QtuneError, pairwiseSumRows } from "@qtune/base";
 import {
   type Circuit,
+  type ExecutionUsage,
   type GateOperation,
   type Operation,
   type ShiftRule,
@@ -105,63 +106,101 @@ function lookUp(
   return place;
 }
 
+/** Values and all derivatives of a batch, measured together. */
+export interface ShiftMeasurement {
+  /** Expectation values [T, n], from the unshifted circuits; absent when they were not asked for. */
+  readonly values: Float64Array | undefined;
+  readonly usage: ExecutionUsage;
+  /** Pulls a cotangent [T, n] back to inputs [T, n] and weights [P]. Runs nothing. */
+  pullBack(cotangent: Float64Array): {
+    readonly inputs: Float64Array;
+    readonly weights: Float64Array;
+  };
+}
+
 /**
- * Pulls a cotangent back to inputs and weights by shift rules, all evaluations in one batch.
+ * Measures what parameter shift needs, all evaluations in one batch; the cotangent may come later.
  *
  * Maths:  f'(θ) = Σ_t coefficient_t · f(θ + shift_t); a parameter in several places sums its sites.
- * Shapes: cotangent [T, n].
  * Cost:   T · (evaluations + 1 if `withValues`) circuits.
  */
-export async function parameterShift(
+export async function measureShifts(
   call: LayerCall,
   plan: ShiftPlan,
-  cotangent: Float64Array,
-  withValues = false,
-): Promise<LayerGradient> {
+  withValues: boolean,
+): Promise<ShiftMeasurement> {
   const { T } = call;
   const n = call.circuit.qubits;
   const inputWidth = T === 0 ? 0 : call.inputs.length / T;
   const first = withValues ? 1 : 0;
-  const perRow = plan.evaluations + first;
-  const width = inputWidth + plan.sites.length;
-  const rows = new Float64Array(T * perRow * width);
+  const perToken = plan.evaluations + first;
+  const rows = shiftedRows(call, plan, inputWidth, withValues);
+  const { expectations, usage } = await evaluateRows(call, plan.circuit, rows, T * perToken);
+  const values = withValues ? new Float64Array(T * n) : undefined;
   for (let t = 0; t < T; t++) {
+    const from = t * perToken * n;
+    values?.set(expectations.subarray(from, from + n), t * n);
+  }
+  return {
+    values,
+    usage,
+    pullBack(cotangent) {
+      const P = call.weights.length;
+      const inputs = new Float64Array(call.inputs.length);
+      const weightRows = new Float64Array(T * P);
+      for (let t = 0; t < T; t++) {
+        let row = t * perToken + first;
+        for (const { rule, spread } of plan.sites) {
+          let derivative = 0;
+          for (const { coefficient } of rule) {
+            let pulled = 0;
+            for (let q = 0; q < n; q++)
+              pulled += cotangent[t * n + q]! * expectations[row * n + q]!; // [T, n], [B, n]
+            derivative += coefficient * pulled;
+            row += 1;
+          }
+          for (const { role, index, coefficient } of spread) {
+            if (role === "row") inputs[t * inputWidth + index]! += coefficient * derivative;
+            else weightRows[t * P + index]! += coefficient * derivative;
+          }
+        }
+      }
+      return { inputs, weights: pairwiseSumRows(weightRows, T, P) };
+    },
+  };
+}
+
+/** The rows of the widened circuit: per token the unshifted one if asked for, then one per term of each site's rule. */
+function shiftedRows(
+  call: LayerCall,
+  plan: ShiftPlan,
+  inputWidth: number,
+  withValues: boolean,
+): Float64Array {
+  const width = inputWidth + plan.sites.length;
+  const perToken = plan.evaluations + (withValues ? 1 : 0);
+  const rows = new Float64Array(call.T * perToken * width);
+  let row = 0;
+  for (let t = 0; t < call.T; t++) {
     const input = call.inputs.subarray(t * inputWidth, (t + 1) * inputWidth);
-    let row = t * perRow;
     if (withValues) rows.set(input, row++ * width);
     plan.sites.forEach((site, s) => {
-      for (const term of site.rule) {
+      for (const { shiftRad } of site.rule) {
         rows.set(input, row * width);
-        rows[row * width + inputWidth + s] = term.shiftRad;
+        rows[row * width + inputWidth + s] = shiftRad;
         row += 1;
       }
     });
   }
-  const { expectations, usage } = await evaluateRows(call, plan.circuit, rows, T * perRow);
-  const inputs = new Float64Array(call.inputs.length);
-  const perToken = new Float64Array(T * call.weights.length);
-  for (let t = 0; t < T; t++) {
-    let row = t * perRow + first;
-    for (const site of plan.sites) {
-      let derivative = 0;
-      for (const term of site.rule) {
-        let pulled = 0;
-        for (let q = 0; q < n; q++) pulled += cotangent[t * n + q]! * expectations[row * n + q]!; // [T, n], [B, n]
-        derivative += term.coefficient * pulled;
-        row += 1;
-      }
-      for (const { role, index, coefficient } of site.spread) {
-        if (role === "row") inputs[t * inputWidth + index]! += coefficient * derivative;
-        else perToken[t * call.weights.length + index]! += coefficient * derivative;
-      }
-    }
-  }
-  const weights = pairwiseSumRows(perToken, T, call.weights.length);
-  if (!withValues) return { inputs, weights, usage };
-  const values = new Float64Array(T * n);
-  for (let t = 0; t < T; t++) {
-    const from = t * perRow * n;
-    values.set(expectations.subarray(from, from + n), t * n);
-  }
-  return { inputs, weights, values, usage };
+  return rows;
+}
+
+/** Pulls a cotangent [T, n] back to inputs and weights by shift rules. */
+export async function parameterShift(
+  call: LayerCall,
+  plan: ShiftPlan,
+  cotangent: Float64Array,
+): Promise<LayerGradient> {
+  const measurement = await measureShifts(call, plan, false);
+  return { ...measurement.pullBack(cotangent), usage: measurement.usage };
 }
