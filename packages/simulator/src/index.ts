@@ -1,1 +1,2 @@
-export {};
+// For users.
+export { type LocalExecutorOptions, createLocalExecutor } from "./local-executor.ts";
