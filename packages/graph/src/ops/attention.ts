@@ -10,9 +10,10 @@ function emitRotaryFused(context: EmitContext<OpAttributes["rotary"]>): void {
   const { addValue, int64s, attributes, inputs, outputs } = context;
   const [x = "", positions = "", cos = "", sin = ""] = inputs;
   const angleSin = attributes.inverse ? addValue({ op: "Neg", inputs: [sin] }) : sin;
-  const axis = int64s([0]);
-  const rows = addValue({ op: "Unsqueeze", inputs: [x, axis] }); // [1, N, H·d]
-  const places = addValue({ op: "Unsqueeze", inputs: [positions, axis] }); // [1, N]
+  // Each row is a sequence of its own: the kernel wants no more positions in one than the table has.
+  const axis = int64s([1]);
+  const rows = addValue({ op: "Unsqueeze", inputs: [x, axis] }); // [N, 1, H·d]
+  const places = addValue({ op: "Unsqueeze", inputs: [positions, axis] }); // [N, 1]
   const rotated = addValue({
     op: "RotaryEmbedding",
     domain: "com.microsoft",

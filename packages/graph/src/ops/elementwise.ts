@@ -193,24 +193,28 @@ export const elementwiseOps = {
     slope: (g, dy, _x, y) => g.multiply(g.multiply(dy, y), g.subtract(g.constant(1), y)),
   }),
   silu: {
-    ...unaryRow({
-      op: "silu",
-      onnx: "QuickGelu",
-      compute: (x) => x * sigmoid(x),
-      // y = x·s: dx = dy·(s + y·(1 − s)) = dy·(s + y − y·s)
-      slope: (g, dy, x, y) => {
-        const s = g.sigmoid(x);
-        return g.multiply(dy, g.add(s, g.subtract(y, g.multiply(y, s))));
-      },
-    }),
-    emit({ add, addValue, inputs, outputs, precision }) {
-      if (precision === "float32") {
-        const attributes = { alpha: { float: 1 } };
-        add({ op: "QuickGelu", domain: "com.microsoft", inputs, outputs, attributes });
-        return;
-      }
-      const s = addValue({ op: "Sigmoid", inputs });
-      add({ op: "Mul", inputs: [...inputs, s], outputs });
+    infer(inputs) {
+      const x = inputAt(inputs, 0, "silu");
+      assertFloat(x, "silu");
+      // The second output is the sigmoid, kept for the reverse pass.
+      return [x, x].map(({ shape }) => ({ dtype: "float", shape }));
+    },
+    evaluate(inputs) {
+      const x = valueAt(inputs, 0);
+      const data = floatsOf(x);
+      const s = fillFloats(x.dims, (i) => sigmoid(data[i] ?? 0));
+      return [fillFloats(x.dims, (i) => (data[i] ?? 0) * (floatsOf(s)[i] ?? 0)), s];
+    },
+    // onnxruntime's fused QuickGelu took four times as long as Sigmoid and Mul (1.30, CPU).
+    emit({ add, inputs: [x = ""], outputs: [y = "", s = ""] }) {
+      add({ op: "Sigmoid", inputs: [x], outputs: [s] });
+      add({ op: "Mul", inputs: [x, s], outputs: [y] });
+    },
+    // y = x·s: dx = dy·(s + y·(1 − s)) = dy·(s + y − y·s)
+    derivative({ graph, outputs, cotangents: [dy], wants }) {
+      if (dy === undefined || !wants(0)) return [undefined];
+      const [y, s] = [inputAt(outputs, 0, "silu"), inputAt(outputs, 1, "silu")];
+      return [graph.multiply(dy, graph.add(s, graph.subtract(y, graph.multiply(y, s))))];
     },
   },
 } as const satisfies { readonly [Name in keyof OpAttributes]?: OpRow<OpAttributes[Name]> };
