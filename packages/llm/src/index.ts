@@ -15,6 +15,16 @@ export {
 export { type ModelPlace, type ModelRow, modelTable } from "./sources/model-table.ts";
 export { type ModelSource, parseModelSource, printModelSource } from "./sources/model-source.ts";
 export { type TokenizerFiles } from "./sources/model-files.ts";
+export { loadTokenizer } from "./tokenizer/load-tokenizer.ts";
+export {
+  type DecodeOptions,
+  type EncodeOptions,
+  type SpecialTokens,
+  type Tokenizer,
+} from "./tokenizer/tokenizer.ts";
+export { type ChatMessage, type RenderChatOptions } from "./template/chat-message.ts";
+export { renderChat } from "./template/render-chat.ts";
+export { type EncodedChat, encodeChat } from "./template/encode-chat.ts";
 export { type Sequence } from "./model/batch.ts";
 export {
   type BatchLoss,

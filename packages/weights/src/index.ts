@@ -18,4 +18,6 @@ export {
 // For other packages.
 export { type ByteSink, writeFileAtomically } from "./atomic-file.ts";
 export { bfloat16ToFloat32, float32ToBfloat16, float32ToHalf, halfToFloat32 } from "./half.ts";
+export { openRangeFile, type RangeFile } from "./file.ts";
+export { createProtoCursor, type ProtoCursor, type ProtoField } from "./protobuf/proto-cursor.ts";
 export { isPlainDtype, type PlainDtype } from "./dtype-table.ts";

@@ -7,7 +7,7 @@ import { QtuneError, shapeSize } from "@qtune/base";
 import { type PlainDtype, plainDtypes } from "../dtype-table.ts";
 import { openRangeFile, type RangeFile, tensorInFile } from "../file.ts";
 import type { ReadOptions, TensorSet, TensorSource } from "../tensor.ts";
-import { createProtoCursor, type ProtoCursor, type ProtoField } from "./proto-cursor.ts";
+import { createProtoCursor, type ProtoCursor, type ProtoField } from "../protobuf/proto-cursor.ts";
 
 /** A node of the graph, as far as it says which initialisers belong together. */
 export interface OnnxNode {

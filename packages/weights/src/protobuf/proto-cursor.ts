@@ -1,6 +1,6 @@
 /**
- * Reading protobuf from a file by range: fields are walked, long ones are skipped, so that an ONNX file of any size is
- * indexed through a window of 64 kB. Wire format: https://protobuf.dev/programming-guides/encoding/.
+ * Reading protobuf from a file by range: fields are walked, long ones are skipped, so that a file of any size is indexed
+ * through a window of 64 kB. Wire format: https://protobuf.dev/programming-guides/encoding/.
  */
 import { QtuneError } from "@qtune/base";
 import type { RangeFile } from "../file.ts";
@@ -29,6 +29,8 @@ export interface ProtoCursor {
   fields(offset: number, end: number): AsyncGenerator<ProtoField>;
   /** Reads a bytes field, up to `limit` bytes. */
   bytes(field: ProtoField, limit: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Reads a float32 field. */
+  float(field: ProtoField): Promise<number>;
   /** Reads a short text field. */
   text(field: ProtoField): Promise<string>;
   /** Reads one or many integers: a varint field, or a packed list of them. */
@@ -115,16 +117,24 @@ export function createProtoCursor(file: RangeFile): ProtoCursor {
     return values;
   }
 
+  async function float(field: ProtoField): Promise<number> {
+    if (field.kind !== "fixed" || field.sizeBytes !== 4) {
+      throw damaged(file, 0, `field ${field.number} should be a float32`);
+    }
+    const word = await file.read(field.offset, 4);
+    return new DataView(word.buffer).getFloat32(0, true);
+  }
+
   const text = async (field: ProtoField): Promise<string> =>
     new TextDecoder().decode(await bytes(field, 65_536));
-  return { fields, bytes, text, integers };
+  return { fields, bytes, text, float, integers };
 }
 
 /** Creates the error for a place where a file stops making sense. */
 function damaged(file: RangeFile, offset: number, problem: string): QtuneError {
   return new QtuneError(
     "data_loss",
-    `${problem} (at byte ${offset}); the file is damaged or no ONNX file`,
+    `${problem} (at byte ${offset}); the file is damaged or of another format`,
     {
       where: file.path,
     },
