@@ -35,7 +35,15 @@ export {
   createTrainingProgram,
 } from "./model/decoder-program.ts";
 export { type LinearCall, type LinearModule, type OnLinear } from "./model/on-linear.ts";
-export { type GenerateOptions, type Generation, type Generator } from "./generation/generator.ts";
+export {
+  type GenerateOptions,
+  type GeneratedToken,
+  type Generation,
+  type Generator,
+  type GeneratorOptions,
+  createGenerator,
+} from "./generation/generator.ts";
+export { type SamplingOptions, type TokenLikelihood } from "./generation/sampler.ts";
 
 // For other packages.
 export {

@@ -1,0 +1,121 @@
+/**
+ * The decoder with a cache of keys and values: one program for prompts and for single steps.
+ *
+ * Rows are real tokens, as in training; attention sees them as [B, T, …], right-padded, each sequence at its own position.
+ */
+import { compile, createGraph, type Program, type Tensor } from "@qtune/graph";
+import { int64Value } from "../model/batch.ts";
+import { buildDecoder, type AttentionInputs } from "../model/decoder.ts";
+import type { DecoderOptions } from "../model/decoder-program.ts";
+import type { RopeTables } from "../model/rope.ts";
+import { cacheName, type KeyValueCache } from "./cache.ts";
+
+/** Compiles the decoder for generation: outputs `logits` [B, vocab] of each sequence's last row, and the caches. */
+export async function compileGeneration(options: DecoderOptions): Promise<Program> {
+  const { config } = options;
+  const { heads, kvHeads, headDim } = config;
+  const graph = createGraph();
+  const half = headDim / 2;
+  const places = graph.input("places", "int64", ["B", "T"]);
+  const rowPlaces = graph.input("rowPlaces", "int64", ["N"]);
+  const lengths = graph.input("lengths", "int32", ["B"]);
+  const total = graph.input("total", "int32", []);
+  const lastRows = graph.input("lastRows", "int64", ["B"]);
+  const lastInverse = graph.input("lastInverse", "int64", ["N"]);
+  const outputs: Record<string, Tensor> = {};
+  const anyPadding = { padding: "any", inversePadding: "any" } as const;
+  const attend = ({ layer, q, k, v }: AttentionInputs): Tensor => {
+    const place = (rows: Tensor): Tensor => graph.gatherRows(rows, places, rowPlaces, anyPadding);
+    const past = (part: "keys" | "values"): Tensor =>
+      graph.input(`past.${cacheName(layer, part)}`, "float", ["B", kvHeads, "S", headDim]);
+    const attended = graph.cachedAttention(
+      {
+        query: place(q),
+        key: place(k),
+        value: place(v),
+        pastKeys: past("keys"),
+        pastValues: past("values"),
+        lengths,
+        total,
+      },
+      { heads, kvHeads, scale: headDim ** -0.5 },
+    );
+    outputs[`present.${cacheName(layer, "keys")}`] = attended.keys;
+    outputs[`present.${cacheName(layer, "values")}`] = attended.values;
+    const flat = graph.reshape(attended.output, [-1, heads * headDim]);
+    return graph.gatherRows(flat, rowPlaces, places, anyPadding);
+  };
+  outputs["logits"] = buildDecoder({
+    ...options,
+    graph,
+    inputs: {
+      ids: graph.input("ids", "int64", ["N"]),
+      positions: graph.input("positions", "int64", ["N"]),
+      cos: graph.input("cos", "float", ["P", half]),
+      sin: graph.input("sin", "float", ["P", half]),
+    },
+    attend,
+    keepRows: (rows) => graph.gatherRows(rows, lastRows, lastInverse, anyPadding),
+  });
+  return compile(graph, { ...options, outputs });
+}
+
+/** New tokens of sequences that stand at rows [start, start + B) of a cache. */
+export interface Extension {
+  /** New ids of each sequence. */
+  readonly ids: readonly ArrayLike<number>[];
+  /** Tokens that each sequence has in the cache already. */
+  readonly known: readonly number[];
+  /** First cache row. */
+  readonly start: number;
+}
+
+/** Runs new tokens through the model and returns the logits after each sequence's last. Shapes: float32 [B, vocab]. */
+export async function extendCache(
+  program: Program,
+  cache: KeyValueCache,
+  { ids, known, start }: Extension,
+  rope: RopeTables,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  const B = ids.length;
+  const T = Math.max(...ids.map(({ length }) => length));
+  const N = ids.reduce((sum, { length }) => sum + length, 0);
+  const places = new BigInt64Array(B * T).fill(-1n);
+  const rowPlaces: number[] = [];
+  const positions: number[] = [];
+  const lastRows: number[] = [];
+  const lastInverse = new Array<number>(N).fill(-1);
+  ids.forEach(({ length }, b) => {
+    for (let t = 0; t < length; t++) {
+      places[b * T + t] = BigInt(rowPlaces.length);
+      rowPlaces.push(b * T + t);
+      positions.push((known[b] ?? 0) + t);
+    }
+    lastInverse[rowPlaces.length - 1] = b;
+    lastRows.push(rowPlaces.length - 1);
+  });
+  const ends = ids.map(({ length }, b) => (known[b] ?? 0) + length);
+  const { past, present } = cache.view(start, start + B);
+  const half = rope.cos.length / rope.positions;
+  const outputs = await program.run(
+    {
+      ids: int64Value(
+        [N],
+        ids.flatMap((row) => Array.from(row)),
+      ),
+      positions: int64Value([N], positions),
+      cos: { dims: [rope.positions, half], data: rope.cos },
+      sin: { dims: [rope.positions, half], data: rope.sin },
+      places: { dims: [B, T], data: places },
+      rowPlaces: int64Value([N], rowPlaces),
+      lengths: { dims: [B], data: Int32Array.from(ends, (end) => end - 1) },
+      total: { dims: [], data: Int32Array.of(Math.max(...ends)) },
+      lastRows: int64Value([B], lastRows),
+      lastInverse: int64Value([N], lastInverse),
+      ...past,
+    },
+    { into: present, signal },
+  );
+  return outputs["logits"]?.data as Float32Array; // generation runs in float32
+}
