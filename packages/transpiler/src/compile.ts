@@ -17,6 +17,7 @@ import { compactQubits } from "./compact-qubits.ts";
 import { consolidate } from "./consolidate.ts";
 import { type Coupling, areCoupled, couplingRegions, restrictCoupling } from "./coupling.ts";
 import { type DecouplingSequence, insertDecoupling } from "./decoupling.ts";
+import { elideSwaps } from "./elide-swaps.ts";
 import { expandPairs } from "./expand-pairs.ts";
 import { lowerCircuit } from "./lower.ts";
 import { mergeLocals } from "./merge-locals.ts";
@@ -116,10 +117,10 @@ export interface CompiledCircuit {
 }
 
 const efforts: Readonly<Record<CompileLevel, PlacementEffort>> = {
-  0: { perfectSteps: 20_000, trials: 1, passes: 0 },
-  1: { perfectSteps: 50_000, trials: 4, passes: 1 },
-  2: { perfectSteps: 200_000, trials: 8, passes: 2 },
-  3: { perfectSteps: 1_000_000, trials: 24, passes: 2 },
+  0: { perfectSteps: 20_000, trials: 1, passes: 0, finals: 1 },
+  1: { perfectSteps: 50_000, trials: 4, passes: 1, finals: 1 },
+  2: { perfectSteps: 200_000, trials: 8, passes: 2, finals: 2 },
+  3: { perfectSteps: 1_000_000, trials: 20, passes: 2, finals: 4 },
 };
 
 /**
@@ -275,7 +276,9 @@ function compileLogically({
   lengths,
   passes,
 }: LogicalCompilation): Routed & { perfect: boolean } {
-  let operations = compact.operations;
+  const { circuit: elided, final } =
+    level >= 1 ? elideSwaps(compact) : { circuit: compact, final: undefined };
+  let operations = elided.operations;
   if (level >= 1) operations = passes.apply("cancel", operations, cancelPairs);
   if (level >= 2) {
     operations = passes.apply("consolidate", operations, (list) => cancelPairs(consolidate(list)));
@@ -286,7 +289,7 @@ function compileLogically({
   const circuit = { ...compact, operations };
   const { layout } = options;
   const seed = options.seed ?? 0n;
-  return passes.run("route", () =>
+  const routed = passes.run("route", () =>
     layout === undefined || layout === "auto" || layout === "physical"
       ? placeAndRoute(circuit, coupling, efforts[level], seed)
       : routeFromLayout(
@@ -296,6 +299,8 @@ function compileLogically({
           seed,
         ),
   );
+  if (final === undefined) return routed;
+  return { ...routed, finalLayout: final.map((qubit) => routed.finalLayout[qubit] ?? -1) };
 }
 
 /** From routed operations to CZ and one-qubit gates, as few as can be found. */

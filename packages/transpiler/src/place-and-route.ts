@@ -5,11 +5,9 @@
  */
 import { createRandom, type Random, QtuneError, shuffleInPlace } from "@qtune/base";
 import { type Coupling, areCoupled, couplingRegions, unreachable } from "./coupling.ts";
-import { type Dependencies, dependenciesOf } from "./dependencies.ts";
-import { pairCzCount } from "./pair-cost.ts";
 import { patternOf } from "./pattern.ts";
 import { embeddingCost, findBestEmbedding } from "./perfect-layout.ts";
-import { type Routed, routeFrom } from "./sabre.ts";
+import { type Routed, createRoutingProblem, routeFrom } from "./sabre.ts";
 import { type WorkCircuit, type WorkOperation, isPair, relabel } from "./work.ts";
 
 /** How hard to look for a layout. */
@@ -18,8 +16,10 @@ export interface PlacementEffort {
   readonly perfectSteps: number;
   /** Routed trials where there is none. */
   readonly trials: number;
-  /** Passes forwards and backwards per trial, before the last one. */
+  /** Passes forwards and backwards per trial, before the last ones. */
   readonly passes: number;
+  /** Last passes forwards per trial, which differ in how ties are broken. */
+  readonly finals: number;
 }
 
 /**
@@ -41,10 +41,9 @@ export function placeAndRoute(
   if (perfect !== undefined)
     return { ...routeAlong(circuit.operations, perfect.layout), perfect: true };
   if (circuit.qubits > largest) throw tooWide(circuit.qubits, regions);
-  const dependencies = dependenciesOf(circuit.operations);
-  const backwards = circuit.operations.toReversed();
-  const backwardDependencies = dependenciesOf(backwards);
-  let best: Routed | undefined;
+  const forwards = createRoutingProblem(circuit.operations, coupling);
+  const backwards = createRoutingProblem(circuit.operations.toReversed(), coupling);
+  let best: { readonly layout: readonly number[]; readonly trial: number } | undefined;
   let bestCost = Infinity;
   for (let trial = 0; trial < effort.trials; trial++) {
     const random = createRandom(seed, "route", trial);
@@ -53,18 +52,24 @@ export function placeAndRoute(
         ? matchedLayout(circuit, coupling, regions)
         : compactLayout(circuit, coupling, regions, random);
     for (let pass = 0; pass < effort.passes; pass++) {
-      layout = routeFrom(circuit.operations, dependencies, coupling, layout, random).finalLayout;
-      layout = routeFrom(backwards, backwardDependencies, coupling, layout, random).finalLayout;
+      layout = routeFrom(forwards, layout, random, false).finalLayout;
+      layout = routeFrom(backwards, layout, random, false).finalLayout;
     }
-    const routed = routeFrom(circuit.operations, dependencies, coupling, layout, random);
-    const cost = routedCost(routed.operations, coupling);
-    if (cost < bestCost) {
-      best = routed;
+    for (let last = 0; last < effort.finals; last++) {
+      const { cost } = routeFrom(forwards, layout, createRandom(seed, "final", trial, last), false);
+      if (cost >= bestCost) continue;
+      best = { layout, trial: trial * effort.finals + last };
       bestCost = cost;
     }
   }
   if (best === undefined) throw tooWide(circuit.qubits, regions);
-  return { ...best, perfect: false };
+  const random = createRandom(
+    seed,
+    "final",
+    Math.floor(best.trial / effort.finals),
+    best.trial % effort.finals,
+  );
+  return { ...routeFrom(forwards, best.layout, random), perfect: false };
 }
 
 /** Routes from a layout that the caller has chosen; SWAPs are put in where it is not a perfect match. */
@@ -77,17 +82,8 @@ export function routeFromLayout(
   assertLayout(circuit, coupling, layout);
   if (embeddingCost(patternOf(circuit), coupling, layout) < Infinity)
     return { ...routeAlong(circuit.operations, layout), perfect: true };
-  const dependencies: Dependencies = dependenciesOf(circuit.operations);
-  return {
-    ...routeFrom(
-      circuit.operations,
-      dependencies,
-      coupling,
-      layout,
-      createRandom(seed, "route", "given"),
-    ),
-    perfect: false,
-  };
+  const problem = createRoutingProblem(circuit.operations, coupling);
+  return { ...routeFrom(problem, layout, createRandom(seed, "route", "given")), perfect: false };
 }
 
 /** Puts operations onto physical qubits without routing. */
@@ -100,6 +96,7 @@ export function routeAlong(
     initialLayout: layout,
     finalLayout: layout,
     swaps: 0,
+    cost: 0,
   };
 }
 
@@ -144,26 +141,6 @@ export function tooWide(qubits: number, regions: readonly (readonly number[])[])
       `(regions: ${sizes.slice(0, 6).join(", ")}${sizes.length > 6 ? ", …" : ""}); circuits of up to ${largest} qubits fit`,
     { where: "circuit.qubits", details: { qubits, largestRegion: largest, regions: sizes } },
   );
-}
-
-function routedCost(operations: readonly WorkOperation[], coupling: Coupling): number {
-  let cost = 0;
-  let last: WorkOperation | undefined;
-  const lastOn = new Map<number, WorkOperation>();
-  for (const operation of operations) {
-    if (!isPair(operation)) continue;
-    const { a, b } = operation;
-    last = lastOn.get(a);
-    const merges =
-      last !== undefined &&
-      last === lastOn.get(b) &&
-      (operation.kind === "swap" || last.kind === "swap");
-    cost +=
-      (merges ? 1 : pairCzCount(operation)) * (coupling.czCost[a * coupling.size + b] ?? Infinity);
-    lastOn.set(a, operation);
-    lastOn.set(b, operation);
-  }
-  return cost;
 }
 
 /** Deals the qubits at random onto a compact part of the largest region. */

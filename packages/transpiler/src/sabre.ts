@@ -5,9 +5,10 @@
  * is synthesised together with the gate), and couplers count by their calibrated error.
  */
 import { type Random, internalError } from "@qtune/base";
-import { type Coupling, areCoupled, unreachable } from "./coupling.ts";
-import type { Dependencies } from "./dependencies.ts";
-import { type WorkOperation, isPair, relabel, workQubits } from "./work.ts";
+import type { Coupling } from "./coupling.ts";
+import { type Dependencies, dependenciesOf } from "./dependencies.ts";
+import { pairCzCount } from "./pair-cost.ts";
+import { type WorkOperation, isPair, relabel } from "./work.ts";
 
 /** A routed circuit. */
 export interface Routed {
@@ -18,6 +19,8 @@ export interface Routed {
   /** Physical qubit of each qubit after the last operation, [qubits]. */
   readonly finalLayout: readonly number[];
   readonly swaps: number;
+  /** Estimated −ln fidelity of two-qubit gates and SWAPs, for comparing trials of one circuit. */
+  readonly cost: number;
 }
 
 /** Upcoming gates that are looked at. */
@@ -25,39 +28,70 @@ const lookAhead = 20;
 const lookAheadWeight = 0.5;
 /** Repeated SWAPs of one qubit get less attractive by this much, so that others move too. */
 const decayStep = 0.001;
+const decayWeight = 10;
 const decayReset = 5;
-/** What a SWAP gains when it merges with the gate before it, and what an average coupler error costs; in hops. */
-const mergeBonus = 0.35;
+/** What each CZ counts that a SWAP saves by merging with the gate before it, and what a coupler error does; in hops. */
+const mergeBonus = 0.2;
 const errorWeight = 0.1;
 
 /**
- * Routes operations from a given layout.
+ * Routes a circuit from a given layout.
  *
- * Range:  all placed qubits lie in one connected region of `coupling`.
- * Effect: pure but for reading `random`, which breaks ties.
- * Cost:   O(swaps · (front + look-ahead)).
+ * Range:  all placed qubits lie in one connected region of the coupling.
+ * Effect: pure but for reading `random`, which breaks ties. With `emit` false only layouts and counts are found.
+ * Cost:   O(swaps · (front + look-ahead)), a few µs per SWAP.
  */
 export function routeFrom(
-  operations: readonly WorkOperation[],
-  dependencies: Dependencies,
-  coupling: Coupling,
+  problem: RoutingProblem,
   initialLayout: readonly number[],
   random: Random,
+  emit = true,
 ): Routed {
-  const router = new Router(operations, dependencies, coupling, initialLayout, random);
-  return router.route();
+  return new Router(problem, initialLayout, random, emit).route();
 }
 
-interface Gate {
-  readonly a: number;
-  readonly b: number;
+/** A circuit in the form that routing works on; made once and used by all trials. */
+export interface RoutingProblem {
+  readonly operations: readonly WorkOperation[];
+  readonly dependencies: Dependencies;
+  readonly coupling: Coupling;
+  /** Qubits of each two-qubit operation, −1 for all others. */
+  readonly gateA: Int32Array;
+  readonly gateB: Int32Array;
+  /** CZ of each two-qubit operation. */
+  readonly czOf: Int32Array;
+  /** Calibrated error of each coupler relative to the mean, [size, size]. */
+  readonly errors: Float64Array;
+}
+
+/** Prepares routing. Cost: linear. */
+export function createRoutingProblem(
+  operations: readonly WorkOperation[],
+  coupling: Coupling,
+): RoutingProblem {
+  const gateA = new Int32Array(operations.length).fill(-1);
+  const gateB = new Int32Array(operations.length).fill(-1);
+  const czOf = new Int32Array(operations.length);
+  operations.forEach((operation, index) => {
+    if (!isPair(operation)) return;
+    gateA[index] = operation.a;
+    gateB[index] = operation.b;
+    czOf[index] = pairCzCount(operation);
+  });
+  return {
+    operations,
+    dependencies: dependenciesOf(operations),
+    coupling,
+    gateA,
+    gateB,
+    czOf,
+    errors: relativeErrors(coupling),
+  };
 }
 
 class Router {
-  readonly #operations: readonly WorkOperation[];
-  readonly #successors: readonly (readonly number[])[];
+  readonly #problem: RoutingProblem;
   readonly #waits: Int32Array;
-  readonly #coupling: Coupling;
   readonly #random: Random;
   readonly #initial: readonly number[];
   /** Physical qubit of each qubit of the circuit, and back (−1 where none is). */
@@ -66,25 +100,31 @@ class Router {
   readonly #decay: Float64Array;
   /** The partner of the last two-qubit operation on each physical qubit; −1 when there was none. */
   readonly #lastPartner: Int32Array;
-  readonly #errorCost: Float64Array;
+  /** CZ of the last two-qubit operation on each physical qubit, SWAPs merged with it included. */
+  readonly #lastCz: Int32Array;
   readonly #out: WorkOperation[] = [];
-  /** Blocked two-qubit gates. */
+  readonly #emit: boolean;
+  /** Two-qubit gates that wait for a SWAP only, in the order of the circuit. */
+  #blocked: number[] = [];
+  /** The first blocked gate of each qubit: what SWAPs are chosen for. */
   #front: number[] = [];
+  /** Partners of each qubit among front and upcoming gates, and how much each counts: list q runs from start[q] to start[q + 1]. */
+  readonly #start: Int32Array;
+  #partner = new Int32Array(0);
+  #weight = new Float64Array(0);
+  /** Marks of the last search that has seen an operation. */
+  readonly #seen: Int32Array;
+  #search = 0;
   #swaps = 0;
+  #cost = 0;
 
-  constructor(
-    operations: readonly WorkOperation[],
-    { successors, waitsFor }: Dependencies,
-    coupling: Coupling,
-    layout: readonly number[],
-    random: Random,
-  ) {
-    this.#operations = operations;
-    this.#successors = successors;
-    this.#waits = Int32Array.from(waitsFor);
-    this.#coupling = coupling;
+  constructor(problem: RoutingProblem, layout: readonly number[], random: Random, emit: boolean) {
+    const { operations, dependencies, coupling } = problem;
+    this.#problem = problem;
+    this.#waits = Int32Array.from(dependencies.waitsFor);
     this.#random = random;
     this.#initial = layout;
+    this.#emit = emit;
     this.#at = Int32Array.from(layout);
     this.#on = new Int32Array(coupling.size).fill(-1);
     layout.forEach((physical, qubit) => {
@@ -92,7 +132,9 @@ class Router {
     });
     this.#decay = new Float64Array(coupling.size).fill(1);
     this.#lastPartner = new Int32Array(coupling.size).fill(-1);
-    this.#errorCost = relativeErrors(coupling);
+    this.#lastCz = new Int32Array(coupling.size);
+    this.#start = new Int32Array(layout.length + 1);
+    this.#seen = new Int32Array(operations.length);
   }
 
   route(): Routed {
@@ -102,16 +144,15 @@ class Router {
     });
     this.#advance(ready);
     let sinceProgress = 0;
-    const patience = 10 + 2 * this.#coupling.qubits.length;
-    while (this.#front.length > 0) {
+    const patience = 10 + 2 * this.#problem.coupling.qubits.length;
+    while (this.#blocked.length > 0) {
       if (sinceProgress >= patience) this.#force();
-      else this.#applySwap(...this.#bestSwap());
+      else this.#swapBest();
       sinceProgress += 1;
       if (sinceProgress % decayReset === 0) this.#decay.fill(1);
-      const free = this.#front.filter((index) => this.#isExecutable(index));
+      const free = this.#blocked.filter((index) => this.#isExecutable(index));
       if (free.length === 0) continue;
-      const freed = new Set(free);
-      this.#front = this.#front.filter((index) => !freed.has(index));
+      this.#blocked = this.#blocked.filter((index) => !this.#isExecutable(index));
       this.#advance(free);
       this.#decay.fill(1);
       sinceProgress = 0;
@@ -121,183 +162,205 @@ class Router {
       initialLayout: this.#initial,
       finalLayout: [...this.#at],
       swaps: this.#swaps,
+      cost: this.#cost,
     };
   }
 
-  /** Emits everything that can be emitted, in the order of the circuit where there is a choice; the rest becomes the front. */
+  /** Emits what can be emitted; the rest is blocked. Then looks again at what SWAPs are for. */
   #advance(ready: number[]): void {
-    ready.sort((a, b) => a - b);
+    const { operations, dependencies } = this.#problem;
     for (let next = 0; next < ready.length; next++) {
-      const index = ready[next] ?? 0;
+      const index = ready[next]!; // next < length
       if (!this.#isExecutable(index)) {
-        this.#front.push(index);
+        this.#blocked.push(index);
         continue;
       }
-      const operation = this.#operations[index];
-      if (operation === undefined) throw internalError("a routed operation is not there");
-      const placed = relabel(operation, (qubit) => this.#at[qubit] ?? -1);
-      this.#out.push(placed);
-      if (isPair(placed)) this.#notePair(placed.a, placed.b);
-      for (const successor of this.#successors[index] ?? []) {
+      this.#emitOperation(operations[index], index);
+      for (const successor of dependencies.successors[index] ?? []) {
         this.#waits[successor]! -= 1; // successor < operations
         if (this.#waits[successor] === 0) ready.push(successor);
       }
     }
+    this.#blocked.sort((a, b) => a - b);
+    this.#lookAhead();
+  }
+
+  #emitOperation(operation: WorkOperation | undefined, index: number): void {
+    if (operation === undefined) throw internalError("a routed operation is not there");
+    const { gateA, gateB, czOf, coupling } = this.#problem;
+    const a = gateA[index]!; // index < operations
+    if (a >= 0) {
+      const p = this.#at[a]!; // qubits of the circuit
+      const q = this.#at[gateB[index]!]!;
+      // A gate right after a SWAP of its pair is synthesised with it and costs nothing more.
+      const free = this.#isLastPair(p, q) && this.#lastCz[p] === 3;
+      this.#cost += free ? 0 : coupling.czCost[p * coupling.size + q]! * czOf[index]!;
+      this.#notePair(p, q, free ? 3 : czOf[index]!);
+    }
+    if (this.#emit) this.#out.push(relabel(operation, (qubit) => this.#at[qubit] ?? -1));
   }
 
   #isExecutable(index: number): boolean {
-    const operation = this.#operations[index];
-    if (operation === undefined || !isPair(operation)) return true;
-    return areCoupled(this.#coupling, this.#at[operation.a] ?? -1, this.#at[operation.b] ?? -1);
+    const { gateA, gateB, coupling } = this.#problem;
+    const a = gateA[index]!; // index < operations
+    if (a < 0) return true;
+    return coupling.distance[this.#at[a]! * coupling.size + this.#at[gateB[index]!]!] === 1;
   }
 
-  #gate(index: number): Gate {
-    const operation = this.#operations[index];
-    if (operation === undefined || !isPair(operation))
-      throw internalError("only two-qubit gates wait for a SWAP");
-    return operation;
-  }
-
-  #notePair(a: number, b: number): void {
-    this.#lastPartner[a] = b;
-    this.#lastPartner[b] = a;
-  }
-
-  /** The next two-qubit gates behind the front, nearest first. */
-  #upcoming(): Gate[] {
-    const out: Gate[] = [];
-    const seen = new Set<number>(this.#front);
+  /** Finds the front (the first blocked gate of each qubit) and the next gates behind it, and lists partners by qubit. */
+  #lookAhead(): void {
+    const { dependencies, gateA, gateB } = this.#problem;
+    this.#search += 1;
+    const busy = new Set<number>();
+    const upcoming: number[] = [];
+    this.#front = [];
+    for (const index of this.#blocked) {
+      const a = gateA[index]!; // index < operations
+      const b = gateB[index]!;
+      this.#seen[index] = this.#search;
+      if (busy.has(a) || busy.has(b)) {
+        if (upcoming.length < lookAhead) upcoming.push(index);
+      } else this.#front.push(index);
+      busy.add(a);
+      busy.add(b);
+    }
     const queue = [...this.#front];
-    for (let next = 0; next < queue.length && out.length < lookAhead; next++) {
-      for (const successor of this.#successors[queue[next] ?? 0] ?? []) {
-        if (seen.has(successor)) continue;
-        seen.add(successor);
+    for (let next = 0; next < queue.length && upcoming.length < lookAhead; next++) {
+      for (const successor of dependencies.successors[queue[next]!] ?? []) {
+        if (this.#seen[successor] === this.#search) continue;
+        this.#seen[successor] = this.#search;
         queue.push(successor);
-        const operation = this.#operations[successor];
-        if (operation !== undefined && isPair(operation)) out.push(operation);
+        if (gateA[successor]! >= 0) upcoming.push(successor); // successor < operations
       }
     }
-    return out;
+    this.#listPartners(upcoming);
   }
 
-  #bestSwap(): [number, number] {
-    const front = this.#front.map((index) => this.#gate(index));
-    const upcoming = this.#upcoming();
-    const touching = this.#weightsByQubit(front, upcoming);
-    let best: [number, number] | undefined;
+  #listPartners(upcoming: readonly number[]): void {
+    const { gateA, gateB } = this.#problem;
+    const start = this.#start.fill(0);
+    const gates = [...this.#front, ...upcoming];
+    for (const index of gates) {
+      start[gateA[index]! + 1]! += 1; // qubits of the circuit
+      start[gateB[index]! + 1]! += 1;
+    }
+    for (let q = 0; q + 1 < start.length; q++) start[q + 1]! += start[q]!;
+    const fill = start.slice();
+    if (this.#partner.length < 2 * gates.length) {
+      this.#partner = new Int32Array(4 * gates.length);
+      this.#weight = new Float64Array(4 * gates.length);
+    }
+    const frontWeight = 1 / Math.max(1, this.#front.length);
+    const upcomingWeight = lookAheadWeight / Math.max(1, upcoming.length);
+    gates.forEach((index, order) => {
+      const a = gateA[index]!; // qubits of the circuit
+      const b = gateB[index]!;
+      const weight = order < this.#front.length ? frontWeight : upcomingWeight;
+      this.#partner[fill[a]!] = b;
+      this.#weight[fill[a]!++] = weight;
+      this.#partner[fill[b]!] = a;
+      this.#weight[fill[b]!++] = weight;
+    });
+  }
+
+  /** Makes the SWAP with the best score among those next to a qubit of the front. */
+  #swapBest(): void {
+    const { coupling, gateA, gateB } = this.#problem;
+    let bestP = -1;
+    let bestQ = -1;
     let bestScore = Infinity;
     let ties = 0;
-    for (const [p, q] of this.#candidates(front)) {
-      const score = this.#score(p, q, touching);
-      if (score < bestScore - 1e-9) {
-        best = [p, q];
-        bestScore = score;
-        ties = 1;
-      } else if (score < bestScore + 1e-9) {
+    const consider = (p: number) => {
+      for (const q of coupling.neighbours[p] ?? []) {
+        const score = this.#score(p, q);
+        if (score > bestScore + 1e-9) continue;
+        if (score < bestScore - 1e-9) ties = 0;
         ties += 1;
-        if (this.#random.nextBelow(ties) === 0) best = [p, q];
-      }
-    }
-    if (best === undefined) throw internalError("a blocked gate has no neighbour to swap with");
-    return best;
-  }
-
-  /** SWAPs over couplers next to qubits of blocked gates, each once. */
-  #candidates(front: readonly Gate[]): [number, number][] {
-    const out: [number, number][] = [];
-    const seen = new Set<number>();
-    for (const gate of front) {
-      for (const qubit of [gate.a, gate.b]) {
-        const p = this.#at[qubit] ?? -1;
-        for (const q of this.#coupling.neighbours[p] ?? []) {
-          const key = Math.min(p, q) * this.#coupling.size + Math.max(p, q);
-          if (seen.has(key)) continue;
-          seen.add(key);
-          out.push([p, q]);
-        }
-      }
-    }
-    return out;
-  }
-
-  /** For each qubit of the circuit: the partners of its waiting gates and how much each counts. */
-  #weightsByQubit(
-    front: readonly Gate[],
-    upcoming: readonly Gate[],
-  ): Map<number, { other: number; weight: number }[]> {
-    const out = new Map<number, { other: number; weight: number }[]>();
-    const add = (gates: readonly Gate[], weight: number) => {
-      for (const { a, b } of gates) {
-        for (const [qubit, other] of [
-          [a, b],
-          [b, a],
-        ] as const) {
-          const list = out.get(qubit) ?? [];
-          list.push({ other, weight });
-          out.set(qubit, list);
-        }
+        if (ties > 1 && this.#random.nextBelow(ties) !== 0) continue;
+        bestP = p;
+        bestQ = q;
+        bestScore = Math.min(score, bestScore);
       }
     };
-    add(front, 1 / Math.max(1, front.length));
-    add(upcoming, lookAheadWeight / Math.max(1, upcoming.length));
-    return out;
+    for (const index of this.#front) {
+      consider(this.#at[gateA[index]!]!); // qubits of the circuit
+      consider(this.#at[gateB[index]!]!);
+    }
+    if (bestP < 0) throw internalError("a blocked gate has no neighbour to swap with");
+    this.#applySwap(bestP, bestQ);
   }
 
   /** Change of the weighted distances by a SWAP of the physical qubits p and q, worsened by decay and coupler error. */
-  #score(
-    p: number,
-    q: number,
-    touching: ReadonlyMap<number, readonly { other: number; weight: number }[]>,
-  ): number {
-    const { distance, size } = this.#coupling;
-    let change = 0;
-    for (const [from, to] of [
-      [p, q],
-      [q, p],
-    ] as const) {
-      const qubit = this.#on[from]!; // from < size
-      if (qubit < 0) continue;
-      for (const { other, weight } of touching.get(qubit) ?? []) {
-        const partner = this.#at[other]!; // a qubit of the circuit
-        if (partner === to) continue;
-        change += weight * (distance[to * size + partner]! - distance[from * size + partner]!);
-      }
-    }
-    const bonus = this.#lastPartner[p] === q && this.#lastPartner[q] === p ? mergeBonus : 0;
+  #score(p: number, q: number): number {
+    const { coupling, errors } = this.#problem;
+    const scale = 1 / this.#front.length;
+    const bonus = mergeBonus * (3 - this.#swapCz(p, q));
     const decay = Math.max(this.#decay[p]!, this.#decay[q]!) - 1; // p, q < size
-    const scale = 1 / Math.max(1, this.#front.length);
-    return (
-      change + scale * (errorWeight * this.#errorCost[p * size + q]! - bonus) + 10 * decay * scale
-    );
+    const extra = errorWeight * errors[p * coupling.size + q]! - bonus + decayWeight * decay;
+    return this.#moved(p, q) + this.#moved(q, p) + scale * extra;
+  }
+
+  /** Change of the weighted distances of the qubit on `from` when it moves to `to`. */
+  #moved(from: number, to: number): number {
+    const { distance, size } = this.#problem.coupling;
+    const qubit = this.#on[from]!; // from < size
+    if (qubit < 0) return 0;
+    let change = 0;
+    const end = this.#start[qubit + 1]!; // one list per qubit
+    for (let k = this.#start[qubit]!; k < end; k++) {
+      const partner = this.#at[this.#partner[k]!]!;
+      if (partner !== to)
+        change +=
+          this.#weight[k]! * (distance[to * size + partner]! - distance[from * size + partner]!);
+    }
+    return change;
   }
 
   #applySwap(p: number, q: number): void {
-    const a = this.#on[p] ?? -1;
-    const b = this.#on[q] ?? -1;
+    const { coupling } = this.#problem;
+    const a = this.#on[p]!; // p, q < size
+    const b = this.#on[q]!;
     this.#on[p] = b;
     this.#on[q] = a;
     if (a >= 0) this.#at[a] = q;
     if (b >= 0) this.#at[b] = p;
-    this.#out.push({ kind: "swap", a: p, b: q, routed: true });
+    if (this.#emit) this.#out.push({ kind: "swap", a: p, b: q, routed: true });
+    this.#cost += coupling.czCost[p * coupling.size + q]! * this.#swapCz(p, q);
     this.#swaps += 1;
-    this.#decay[p]! += decayStep; // p, q < size
+    this.#decay[p]! += decayStep;
     this.#decay[q]! += decayStep;
-    this.#notePair(p, q);
+    this.#notePair(p, q, 3);
+  }
+
+  #isLastPair(p: number, q: number): boolean {
+    return this.#lastPartner[p] === q && this.#lastPartner[q] === p;
+  }
+
+  /** CZ that a SWAP adds: those of a SWAP, or what is left to three when it merges with the gate before it. */
+  #swapCz(p: number, q: number): number {
+    if (!this.#isLastPair(p, q)) return 3;
+    return this.#lastCz[p] === 3 ? 0 : 1; // CX and SWAP take two CZ together, two CZ and SWAP three
+  }
+
+  #notePair(p: number, q: number, cz: number): void {
+    this.#lastPartner[p] = q;
+    this.#lastPartner[q] = p;
+    this.#lastCz[p] = cz;
+    this.#lastCz[q] = cz;
   }
 
   /** Brings the closest blocked gate together along a shortest path: the way out of a cycle. */
   #force(): void {
-    const { distance, size, neighbours } = this.#coupling;
-    const apart = (gate: Gate) =>
-      distance[(this.#at[gate.a] ?? 0) * size + (this.#at[gate.b] ?? 0)] ?? unreachable;
-    const gate = this.#front
-      .map((index) => this.#gate(index))
-      .reduce((best, other) => (apart(other) < apart(best) ? other : best));
+    const { coupling, gateA, gateB } = this.#problem;
+    const { distance, size, neighbours } = coupling;
+    const apart = (index: number) =>
+      distance[this.#at[gateA[index]!]! * size + this.#at[gateB[index]!]!]!; // blocked gates have two qubits
+    const gate = this.#blocked.reduce((best, other) => (apart(other) < apart(best) ? other : best));
     while (apart(gate) > 1) {
-      const from = this.#at[gate.a] ?? 0;
-      const target = this.#at[gate.b] ?? 0;
+      const from = this.#at[gateA[gate]!]!;
+      const target = this.#at[gateB[gate]!]!;
       const step = (neighbours[from] ?? []).find(
-        (next) => (distance[next * size + target] ?? unreachable) < apart(gate),
+        (next) => distance[next * size + target]! < apart(gate),
       );
       if (step === undefined)
         throw internalError("two qubits of one region have no way to each other");
@@ -317,13 +380,4 @@ function relativeErrors(coupling: Coupling): Float64Array {
   }
   const mean = count === 0 ? 0 : sum / count;
   return coupling.czCost.map((cost) => (cost === Infinity || mean === 0 ? 0 : cost / mean - 1));
-}
-
-/** Counts the operations that use each qubit; tests and layouts rank qubits by it. */
-export function pairDegrees(operations: readonly WorkOperation[], qubits: number): Int32Array {
-  const degree = new Int32Array(qubits);
-  for (const operation of operations) {
-    if (isPair(operation)) for (const qubit of workQubits(operation)) degree[qubit]! += 1; // below `qubits`
-  }
-  return degree;
 }
