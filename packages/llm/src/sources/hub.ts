@@ -111,7 +111,7 @@ async function currentCommit(
     revision: source.revision,
     additionalFields: ["sha"],
     hubUrl: settings.endpoint,
-    ...credentials(settings),
+    fetch: hubFetch(settings),
   }).catch((error: unknown) => {
     throw hubError(error, settings.endpoint, label);
   });
@@ -128,8 +128,14 @@ async function currentCommit(
   return info.sha;
 }
 
-const credentials = (settings: HubSettings): { accessToken?: string } =>
-  settings.token === undefined ? {} : { accessToken: settings.token };
+/** A fetch with the user's token: mirrors (HF_ENDPOINT) have tokens that the library would refuse for their form. */
+function hubFetch({ token }: HubSettings): typeof fetch {
+  return (input, init) => {
+    const headers = new Headers(init?.headers);
+    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+    return fetch(input, { ...init, headers });
+  };
+}
 
 async function listAll(
   source: HubSource,
@@ -144,7 +150,7 @@ async function listAll(
       revision: commit,
       recursive: true,
       hubUrl: settings.endpoint,
-      ...credentials(settings),
+      fetch: hubFetch(settings),
     })) {
       if (entry.type === "file") files.push(entry);
     }

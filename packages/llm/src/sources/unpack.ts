@@ -117,6 +117,7 @@ async function unpackTar(
     const { type, size } = entry as ReadEntry; // while extracting, entries are always read entries
     if (problem !== undefined || (type !== "File" && type !== "OldFile")) return false;
     try {
+      assertInside(entryPath, options.label ?? archive); // before the outer folder is taken off
       return meter.admit(withoutTopFolder(entryPath), size);
     } catch (error) {
       problem = QtuneError.from(error);
