@@ -314,6 +314,7 @@ const rows = {
     decomposition: () => steps([step("RX", [0], PI / 2)], PI / 4),
     flags: "clifford",
     spelling: "+sx sx ?SX ?SX",
+    aliases: { originir: "SX" },
   },
   SQRT_XDG: {
     help: "Inverse of the square root of X.",
@@ -827,6 +828,7 @@ const rows = {
     base: "SWAP",
     decomposition: () => between([step("CX", [2, 1])], [step("CCX", [0, 1, 2])]),
     spelling: "+cswap cswap ?CSWAP ?CSWAP",
+    aliases: { originir: "CSWAP" },
   },
   RCCX: {
     help: "CCX up to phases of the basis states (Margolus).",

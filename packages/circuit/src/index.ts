@@ -45,6 +45,12 @@ export {
   gateTable,
 } from "./gate-table.ts";
 export { assertCircuit, type CircuitLimits, validateCircuit } from "./validate.ts";
+export { detectOriginirDialect, type OriginirOptions, parseOriginir } from "./originir/parse.ts";
+export {
+  type OriginirDialect,
+  type OriginirPrintOptions,
+  printOriginir,
+} from "./originir/print.ts";
 export { parseQasm2, type Qasm2Options } from "./qasm2/parse.ts";
 export { printQasm2 } from "./qasm2/print.ts";
 export type {

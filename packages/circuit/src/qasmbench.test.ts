@@ -5,6 +5,8 @@ import { describe, expect, test } from "vitest";
 import { QtuneError } from "@qtune/base";
 import { findData } from "@qtune/testkit";
 import type { Circuit } from "./circuit.ts";
+import { parseOriginir } from "./originir/parse.ts";
+import { printOriginir } from "./originir/print.ts";
 import { parseQasm2 } from "./qasm2/parse.ts";
 import { printQasm2 } from "./qasm2/print.ts";
 import { referenceDistribution } from "./reference-run.ts";
@@ -27,6 +29,13 @@ function read(name: string): Circuit {
   return parseQasm2(readFileSync(path.join(root, name), "utf8"), { fileName: path.basename(name) });
 }
 
+function expectSameOutcomes(circuit: Circuit, outcomes: ReadonlyMap<string, number>): void {
+  const again = referenceDistribution(circuit);
+  expect(again.size).toBe(outcomes.size);
+  for (const [outcome, p] of outcomes)
+    expect(Math.abs((again.get(outcome) ?? 0) - p), outcome).toBeLessThan(1e-10);
+}
+
 describe.skipIf(expectedFile === undefined)("QASMBench", () => {
   test.each(Object.keys(expected))(
     "%s has its known outcomes and survives a round trip",
@@ -40,6 +49,9 @@ describe.skipIf(expectedFile === undefined)("QASMBench", () => {
         expect(Math.abs((found.get(outcome) ?? 0) - p), outcome).toBeLessThan(1e-9);
       }
       expect(parseQasm2(printQasm2(circuit))).toEqual(circuit);
+      for (const dialect of ["originir", "originir2"] as const) {
+        expectSameOutcomes(parseOriginir(printOriginir(circuit, { dialect })), found);
+      }
     },
   );
 

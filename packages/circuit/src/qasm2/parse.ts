@@ -45,6 +45,8 @@ type TokenKind =
 
 /** A value that is not affine in the parameters of the gate being defined. */
 interface LazyValue {
+  /** How deep it nests; evaluating recurses. */
+  readonly depth: number;
   readonly evaluate: (lookup: (parameter: string) => number) => number;
 }
 type Value = Angle | LazyValue;
@@ -119,6 +121,7 @@ interface Reader {
 }
 
 const maxExpressionDepth = 200;
+const maxLazyDepth = 1000;
 const maxIncludeDepth = 16;
 const maxRegisterSize = 1_000_000;
 const noAngles: readonly Angle[] = [];
@@ -1216,9 +1219,19 @@ function readExpression(reader: Reader): Value {
     next(reader);
     const right = readProduct(reader);
     value = addValues(value, negative ? negate(right) : right);
+    checkDepth(reader, value);
   }
   reader.depth = Math.max(0, reader.depth - 1);
   return value;
+}
+
+function checkDepth(reader: Reader, value: Value): void {
+  if (isLazy(value) && value.depth > maxLazyDepth)
+    failHere(
+      reader,
+      "angle",
+      `at most ${maxLazyDepth} operations in an expression that is not affine`,
+    );
 }
 
 /** product := unary (("*" | "/") unary)* */
@@ -1232,6 +1245,7 @@ function readProduct(reader: Reader): Value {
     if (divides && right === 0)
       failAt(reader, { where: "angle", offset, expected: "a divisor other than 0", given: "0" });
     value = divides ? divideValues(value, right) : multiplyValues(value, right);
+    checkDepth(reader, value);
   }
   return value;
 }
@@ -1341,5 +1355,6 @@ function divideValues(a: Value, b: Value): Value {
 
 function combine(a: Value, b: Value, apply: (a: number, b: number) => number): Value {
   if (typeof a === "number" && typeof b === "number") return apply(a, b);
-  return { evaluate: (lookup) => apply(evaluate(a, lookup), evaluate(b, lookup)) };
+  const depth = 1 + Math.max(isLazy(a) ? a.depth : 0, isLazy(b) ? b.depth : 0);
+  return { depth, evaluate: (lookup) => apply(evaluate(a, lookup), evaluate(b, lookup)) };
 }
