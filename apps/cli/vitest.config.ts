@@ -1,3 +1,3 @@
 import { vitestConfig } from "../../tools/vitest.base.ts";
 
-export default vitestConfig();
+export default vitestConfig({ hookTimeout: 120_000 });

@@ -9,8 +9,10 @@ import {
   parseTokenFile,
 } from "@qtune/rpc";
 import { createRunEngine } from "./engine/run-engine.ts";
+import { type ExecutorPool, createExecutorPool } from "./executors.ts";
 import { createCheckpointHandlers } from "./handlers/checkpoint-handlers.ts";
 import { createFileHandlers } from "./handlers/file-handlers.ts";
+import { createLayerHandlers } from "./handlers/layer-handlers.ts";
 import { createModelHandlers } from "./handlers/model-handlers.ts";
 import type { TrainerPorts } from "./handlers/ports.ts";
 import { createRunHandlers } from "./handlers/run-handlers.ts";
@@ -26,10 +28,12 @@ export interface TrainerDaemonOptions {
   readonly listen?: string;
   /** Folder of everything that must survive: runs, events, uploads. */
   readonly dataDirectory: string;
-  /** Folder of downloaded models. */
-  readonly cacheDirectory: string;
+  /** Folder of downloaded models. Default: QTUNE_CACHE, or `qtune` in the user's cache folder. */
+  readonly cacheDirectory?: string;
   /** Models that runs may name beside the short names: sources or folders, as the operator wrote them. */
   readonly models?: readonly string[];
+  /** Devices and simulator services that runs may use: `grpc://host:port`. */
+  readonly devices?: readonly string[];
   /** Folder below which runs may name data and models by relative path. Absent: none. */
   readonly dataRoot?: string;
   readonly services?: readonly (typeof serviceNames)[number][];
@@ -63,8 +67,10 @@ export async function startTrainerDaemon(options: TrainerDaemonOptions): Promise
       ? undefined
       : parseTokenFile(await readFile(options.tokenFile, "utf8"));
   const store = openRunStore(path.join(options.dataDirectory, "trainer.sqlite"));
+  const executors = createExecutorPool({ targets: options.devices ?? [] });
   const engine = createRunEngine({
-    cacheDirectory: options.cacheDirectory,
+    executors,
+    ...(options.cacheDirectory === undefined ? {} : { cacheDirectory: options.cacheDirectory }),
     models: options.models ?? [],
     dataRoot: options.dataRoot,
     resolveFile: (id) => {
@@ -81,7 +87,7 @@ export async function startTrainerDaemon(options: TrainerDaemonOptions): Promise
     scratchDirectory: folders.scratch,
   };
   const server = await createServer({
-    services: hostedServices(ports, options.services ?? serviceNames),
+    services: hostedServices(ports, executors, options.services ?? serviceNames),
     listen: options.listen ?? "127.0.0.1:7273",
     ...(tokens === undefined ? {} : { tokens }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
@@ -93,6 +99,7 @@ export async function startTrainerDaemon(options: TrainerDaemonOptions): Promise
       await queue.close();
       await server.close({ graceMs: 2000 });
       await engine.close();
+      await executors.close();
       store[Symbol.dispose]();
     },
   };
@@ -100,6 +107,7 @@ export async function startTrainerDaemon(options: TrainerDaemonOptions): Promise
 
 function hostedServices(
   ports: TrainerPorts,
+  executors: ExecutorPool,
   names: readonly (typeof serviceNames)[number][],
 ): HostedService[] {
   const all: Record<(typeof serviceNames)[number], () => HostedService> = {
@@ -111,7 +119,7 @@ function hostedServices(
         ...createModelHandlers(ports),
       }),
     session: () => hostService(trainingV1.TrainingSessionServiceService, {}),
-    layer: () => hostService(layerV1.QuantumLayerServiceService, {}),
+    layer: () => hostService(layerV1.QuantumLayerServiceService, createLayerHandlers(executors)),
   };
   return names.map((name) => all[name]());
 }

@@ -11,7 +11,8 @@ import { serviceNames, startTrainerDaemon } from "./index.ts";
 interface DaemonOptions {
   readonly listen: string;
   readonly dataDir: string;
-  readonly cacheDir: string;
+  readonly cacheDir?: string;
+  readonly device: string[];
   readonly model: string[];
   readonly dataRoot?: string;
   readonly services: string;
@@ -34,10 +35,19 @@ const program = new Command("qtune-trainer")
     "runs, events and uploads; must survive",
     path.join(home, "trainer"),
   )
-  .option("--cache-dir <folder>", "downloaded models", path.join(home, "models"))
+  .option(
+    "--cache-dir <folder>",
+    "downloaded models (default: QTUNE_CACHE, or qtune in the cache folder of the user)",
+  )
   .option(
     "--model <source>",
     "a model that runs may name beside the short names (repeatable)",
+    (value: string, all: string[]) => [...all, value],
+    [],
+  )
+  .option(
+    "--device <target>",
+    "a device or simulator service that runs may use: grpc://host:port (repeatable)",
     (value: string, all: string[]) => [...all, value],
     [],
   )
@@ -86,7 +96,8 @@ try {
   const daemon = await startTrainerDaemon({
     listen: options.listen,
     dataDirectory: options.dataDir,
-    cacheDirectory: options.cacheDir,
+    ...(options.cacheDir === undefined ? {} : { cacheDirectory: options.cacheDir }),
+    devices: options.device,
     models: options.model,
     ...(options.dataRoot === undefined ? {} : { dataRoot: options.dataRoot }),
     services,

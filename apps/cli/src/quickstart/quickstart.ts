@@ -2,8 +2,8 @@
  * `qtune quickstart`: the main job. Two daemons as real processes, four adapters on a real model, the quantum one on the
  * emulated chip, a table and a report.
  */
+import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { createRandom } from "@qtune/base";
 import { trainingV1 } from "@qtune/contracts";
@@ -66,9 +66,8 @@ export async function quickstart(
       "model",
       "plan: model 15 s, four arms 60 s each, evaluation 45 s, chip 40 s, report 5 s (first install and download excluded)",
     );
-    const model = options.model ?? quickstartSettings.model;
-    const cacheDirectory = path.join(os.homedir(), ".cache", "qtune", "models");
-    const identity = await pullModel(model, cacheDirectory, context);
+    const model = absoluteModel(options.model ?? quickstartSettings.model);
+    const identity = await pullModel(model, context);
     watch.begin("daemons");
     const device = await start(
       "device-emulator",
@@ -79,7 +78,14 @@ export async function quickstart(
     daemons.push(device);
     const trainer = await start(
       "trainer-daemon",
-      ["--data-dir", path.join(work, "trainer"), "--cache-dir", cacheDirectory, "--model", model],
+      [
+        "--data-dir",
+        path.join(work, "trainer"),
+        "--model",
+        model,
+        "--device",
+        `grpc://${device.address}`,
+      ],
       work,
       context,
     );
@@ -147,12 +153,16 @@ export function printQuickstart(report: Report, file: string): string {
   return lines.join("\n");
 }
 
+/** The daemon stands in another folder: a local model is named by its whole path. */
+function absoluteModel(source: string): string {
+  return existsSync(source) ? path.resolve(source) : source;
+}
+
 async function pullModel(
   source: string,
-  cacheDir: string,
   { output, signal }: CommandContext,
 ): Promise<{ readonly sha256: string; readonly parameters: number; readonly source: string }> {
-  const model = await openModel(source, { cacheDir, signal, onProgress: output.progress });
+  const model = await openModel(source, { signal, onProgress: output.progress });
   try {
     let parameters = 0;
     for (const tensor of model.tensors.tensors.values())

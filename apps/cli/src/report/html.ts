@@ -46,7 +46,7 @@ export function renderReport(report: Report): string {
     methodBox(report.method),
     "<h2>Result</h2>",
     resultTable(report),
-    `<p class="small">Losses in nats per answer token on ${report.data.validation.toLocaleString("en-US")} held-out items; accuracy by greedy generation on ${report.data.test.toLocaleString("en-US")} problems with numbers that training never showed, and on ${report.data.unseenTemplates.toLocaleString("en-US")} problems in unseen wording. Brackets: 95 % intervals (bootstrap over items for losses, Wilson for shares).</p>`,
+    `<p class="small">Losses in nats per answer token on ${report.data.validation.toLocaleString("en-US")} held-out items; accuracy by greedy generation on ${report.data.test.toLocaleString("en-US")} problems with numbers that training never showed, and on ${report.data.unseenTemplates.toLocaleString("en-US")} problems in unseen wording. Brackets: 95 % intervals (t over items for losses, Wilson for shares).</p>`,
     curves.length > 0
       ? lineChart(curves, {
           title: "Training loss (moving average; dashed: tensor network without circuit)",

@@ -1,0 +1,74 @@
+/** `kill -9` of either daemon at random moments: nothing accepted is lost, and the adapter is that of an undisturbed run. */
+import { createRandom, sleep } from "@qtune/base";
+import { trainingV1 } from "@qtune/contracts";
+import { expect, test } from "vitest";
+import { adapterBytes, createTestBed, finish, tinyRun } from "./runs.ts";
+
+const kills = 6;
+const steps = 30;
+
+test(
+  "a run on the chip survives kills of both daemons and ends with the same adapter",
+  { timeout: 180_000 },
+  async () => {
+    await using bed = await createTestBed();
+    const { client } = bed;
+    const executor = {
+      kind: "device",
+      target: `grpc://${bed.device.address}`,
+      chip: "grid-2x6",
+      shots: 100,
+      seed: 11,
+      gradient: "spsa",
+    };
+    const config = tinyRun(bed.model, { steps, executor });
+    const quiet = await client.submit(config);
+    expect((await finish(client, quiet.name)).state).toBe(trainingV1.RunState.RUN_STATE_SUCCEEDED);
+    const expected = await adapterBytes(client, quiet.name);
+
+    const disturbed = await client.submit(config);
+    const random = createRandom(5, "kills");
+    const ended = finish(client, disturbed.name);
+    let over = false;
+    void ended.finally(() => (over = true)).catch(() => {});
+    for (let kill = 0; kill < kills && !over; kill++) {
+      await sleep(300 + 1500 * random.nextUniform());
+      if (over) break;
+      const victim = random.nextUniform() < 0.5 ? bed.device : bed.trainer;
+      process.kill(victim.pid, "SIGKILL");
+    }
+    const run = await ended;
+    expect(run.state).toBe(trainingV1.RunState.RUN_STATE_SUCCEEDED);
+    expect(bed.restarts.length).toBeGreaterThan(0);
+    expect(Buffer.compare(await adapterBytes(client, disturbed.name), expected)).toBe(0);
+  },
+);
+
+test(
+  "a killed emulator pauses the run, which says why and goes on",
+  { timeout: 120_000 },
+  async () => {
+    await using bed = await createTestBed();
+    const executor = {
+      kind: "device",
+      target: `grpc://${bed.device.address}`,
+      chip: "grid-2x6",
+      shots: 100,
+      seed: 2,
+      gradient: "spsa",
+    };
+    const run = await bed.client.submit(tinyRun(bed.model, { steps: 12, executor }));
+    const states: string[] = [];
+    let killed = false;
+    for await (const { event } of bed.client.watch(run.name)) {
+      if (event?.$case === "metrics" && event.value.step === 2 && !killed) {
+        killed = true;
+        process.kill(bed.device.pid, "SIGKILL");
+      }
+      if (event?.$case === "state")
+        states.push(`${trainingV1.runStateToJSON(event.value.state)} ${event.value.stateReason}`);
+    }
+    expect(states.some((state) => /PAUSED .+/.test(state))).toBe(true);
+    expect(states.at(-1)).toContain("SUCCEEDED");
+  },
+);
