@@ -12,7 +12,7 @@ import type { Graph } from "./graph.ts";
 import type { Node } from "./op.ts";
 import { optimise } from "./optimise.ts";
 import { encodeOnnxModel } from "./onnx-proto.ts";
-import { isSegment, partition, type HostLevel, type Partition, type Segment } from "./partition.ts";
+import { isSegment, partition, type Partition, type Segment } from "./partition.ts";
 import { createProgram, type OpenSegment } from "./program.ts";
 import { writeWeightFile, type WeightToWrite } from "./weight-file.ts";
 
