@@ -1,0 +1,233 @@
+/**
+ * A batch on a chip, step by step: measurements, placement, chip jobs, results. The plan is plain data that can be stored
+ * when a task is loaded; running a job of a stored plan again gives the same counts. Executor and daemon share this.
+ */
+import { QtuneError, assertFinite, assertLength, throwIfAborted, yieldToOthers } from "@qtune/base";
+import {
+  type CalibrationSnapshot,
+  type ChipModel,
+  chipJobSeconds,
+  validateShots,
+} from "@qtune/chip";
+import {
+  type BatchResult,
+  type CircuitBatch,
+  type Counts,
+  type ExecutionUsage,
+  parameterNames,
+} from "@qtune/circuit";
+import {
+  type ChipExecution,
+  type ChipJob,
+  type ChipPlan,
+  type PackingOptions,
+  type ParameterLookup,
+  planChipJobs,
+  planChipSeconds,
+} from "@qtune/transpiler";
+import {
+  type MeasurementPlan,
+  estimateObservables,
+  planMeasurements,
+  restrictCounts,
+} from "./measurement.ts";
+import { type ChipTask, type TaskRunner } from "./task-runner.ts";
+
+/** A batch as a chip sees it: one circuit per row and measured circuit. */
+export interface ChipBatch {
+  readonly batch: CircuitBatch;
+  readonly measurement: MeasurementPlan;
+  readonly shots: number;
+  readonly seed: bigint;
+  /** Row and measured circuit of each chip task, in order. */
+  readonly tasks: readonly { readonly row: number; readonly measured: number }[];
+}
+
+/** How a batch is prepared. */
+export interface ChipBatchOptions {
+  readonly chip: ChipModel;
+  readonly shots: number;
+  readonly seed: bigint;
+  readonly wantsCounts: boolean;
+}
+
+/**
+ * Checks a batch and says what has to be measured.
+ *
+ * Errors: invalid_argument for values that are missing or not finite; out_of_range for shots that the chip refuses.
+ */
+export function prepareChipBatch(batch: CircuitBatch, options: ChipBatchOptions): ChipBatch {
+  const { chip, shots, seed, wantsCounts } = options;
+  const issues = validateShots(chip, shots);
+  if (issues.length > 0) throw QtuneError.fromIssues(issues, "out_of_range");
+  assertBatchValues(batch);
+  const measurement = planMeasurements(batch.circuit, batch.observables, wantsCounts);
+  const tasks = Array.from({ length: batch.B }, (_, row) =>
+    measurement.measured.map((_circuit, measured) => ({ row, measured })),
+  ).flat();
+  return { batch, measurement, shots, seed, tasks };
+}
+
+function assertBatchValues(batch: CircuitBatch): void {
+  const shared = parameterNames(batch.circuit, "shared").length;
+  const perRow = parameterNames(batch.circuit, "row").length;
+  assertLength(batch.shared.length, [shared], "batch.shared");
+  assertLength(batch.rows.length, [batch.B, perRow], "batch.rows");
+  assertFinite(batch.shared, "batch.shared");
+  assertFinite(batch.rows, "batch.rows");
+}
+
+/** Where a batch is planned. */
+export interface PlacementOptions {
+  readonly chip: ChipModel;
+  readonly snapshot?: CalibrationSnapshot | undefined;
+  readonly packing?: PackingOptions | undefined;
+}
+
+/** Places the tasks of a batch and slices them into chip jobs. Effect: pure; see {@link planChipJobs}. */
+export function planChipBatch(prepared: ChipBatch, options: PlacementOptions): ChipPlan {
+  return planChipJobs({
+    chip: options.chip,
+    snapshot: options.snapshot,
+    circuits: prepared.measurement.measured.map(({ circuit }) => circuit),
+    items: prepared.tasks.map(({ measured }) => ({ shape: measured })),
+    seed: prepared.seed,
+    packing: options.packing,
+  });
+}
+
+/** Returns the values of a row by parameter name. */
+export function rowLookup(batch: CircuitBatch): (row: number) => ParameterLookup {
+  const shared = new Map(
+    parameterNames(batch.circuit, "shared").map((name, index) => [
+      name,
+      batch.shared[index] ?? Number.NaN,
+    ]),
+  );
+  const perRow = new Map(parameterNames(batch.circuit, "row").map((name, index) => [name, index]));
+  return (row) => (parameter) => {
+    const column = perRow.get(parameter);
+    return (
+      (column === undefined ? shared.get(parameter) : batch.rows[row * perRow.size + column]) ??
+      Number.NaN
+    );
+  };
+}
+
+/** What running one job needs besides the plan. */
+export interface JobOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each task with the number of tasks done in this job. */
+  readonly onTask?: ((done: number) => void) | undefined;
+}
+
+/** Tasks between two looks at the signal and at the other work of the thread: some 10 ms. */
+const yieldEveryTasks = 16;
+
+/**
+ * Runs one chip job of a plan: the counts of its tasks by index into `prepared.tasks`.
+ *
+ * Effect: asynchronous, cancellable; the same for the same plan, whatever ran before.
+ */
+export async function runChipJob(
+  prepared: ChipBatch,
+  plan: ChipPlan,
+  job: ChipJob,
+  runner: TaskRunner,
+  options: JobOptions = {},
+): Promise<ReadonlyMap<number, Counts>> {
+  const results = new Map<number, Counts>();
+  const lookup = rowLookup(prepared.batch);
+  const taskOf = ({ item, place }: ChipExecution["items"][number]): ChipTask => {
+    const { row, measured } = prepared.tasks[item] ?? { row: 0, measured: 0 };
+    const circuit = prepared.measurement.measured[measured]?.circuit;
+    const where = plan.places[measured]?.[place];
+    if (circuit === undefined || where === undefined)
+      throw new QtuneError("invalid_argument", "the plan does not belong to this batch", {
+        where: "plan",
+      });
+    return { circuit, values: lookup(row), place: where };
+  };
+  for (const execution of job.executions) {
+    const tasks = execution.items.map(taskOf);
+    for (const [at, planned] of execution.items.entries()) {
+      throwIfAborted(options.signal);
+      const task = tasks[at];
+      if (task === undefined) continue;
+      const { row, measured } = prepared.tasks[planned.item] ?? { row: 0, measured: 0 };
+      const beside = runner.hasCrosstalk ? tasks.filter((other) => other !== task) : [];
+      const counts = await runner.sample(task, {
+        shots: prepared.shots,
+        seed: prepared.seed,
+        index: row,
+        part: measured,
+        signal: options.signal,
+        beside,
+      });
+      results.set(planned.item, counts);
+      options.onTask?.(results.size);
+      if (results.size % yieldEveryTasks === 0) await yieldToOthers(options.signal);
+    }
+  }
+  return results;
+}
+
+/** Puts the counts of all tasks together. Shapes: expectations, standardErrors [B, K]. */
+export function combineChipResults(
+  prepared: ChipBatch,
+  counts: readonly (Counts | undefined)[],
+  usage: ExecutionUsage,
+): BatchResult {
+  const { batch, measurement } = prepared;
+  const K = batch.observables.length;
+  const expectations = new Float64Array(batch.B * K);
+  const standardErrors = new Float64Array(batch.B * K);
+  const asked: Counts[] = [];
+  const parts = measurement.measured.length;
+  for (let row = 0; row < batch.B; row++) {
+    const ofRow = measurement.measured.map(
+      (_, part) => counts[row * parts + part] ?? new Map<string, number>(),
+    );
+    estimateObservables(measurement, ofRow).forEach(({ mean, variance }, k) => {
+      expectations[row * K + k] = mean;
+      standardErrors[row * K + k] = Math.sqrt(variance);
+    });
+    if (measurement.counts !== undefined)
+      asked.push(
+        restrictCounts(ofRow[measurement.counts.measured] ?? new Map(), measurement.counts.clbits),
+      );
+  }
+  return {
+    expectations,
+    standardErrors,
+    usage,
+    ...(measurement.counts === undefined ? {} : { counts: asked }),
+  };
+}
+
+/** Returns what a plan costs on the virtual clock of the chip. */
+export function chipUsage(
+  prepared: Pick<ChipBatch, "tasks" | "shots" | "seed">,
+  plan: ChipPlan,
+  chip: ChipModel,
+): ExecutionUsage {
+  return {
+    circuits: prepared.tasks.length,
+    shots: prepared.tasks.length * prepared.shots,
+    chipSeconds: planChipSeconds(plan, chip, prepared.shots),
+    chipJobs: plan.executions,
+    parallelMax: plan.parallelMax,
+    parallelMean: plan.parallelMean,
+    snapshotId: plan.snapshotId,
+    seed: prepared.seed,
+  };
+}
+
+/** Returns the chip seconds of one job of a plan: what the virtual clock advances by when it has run. */
+export function jobSeconds(job: ChipJob, chip: ChipModel, shots: number): number {
+  return chipJobSeconds(chip.timing, {
+    circuits: job.circuits,
+    executions: job.executions.length,
+    shots,
+  });
+}
