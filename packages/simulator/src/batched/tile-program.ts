@@ -632,12 +632,10 @@ class TileWriter {
         "slot" in angle ? [{ qubit, slot: angle.slot }] : [],
       );
       while (wanted.length >= 3) {
-        const three = wanted
-          .splice(0, 3)
-          .map(({ qubit, slot }, index) => ({
-            [`qubit${index}`]: qubit,
-            [`out${index}`]: out(slot),
-          }));
+        const three = wanted.splice(0, 3).map(({ qubit, slot }, index) => ({
+          [`qubit${index}`]: qubit,
+          [`out${index}`]: out(slot),
+        }));
         this.#call("rotationGradient3", 1.5 * parts, Object.assign({ ...both, parts }, ...three));
       }
       for (const { qubit, slot } of wanted)

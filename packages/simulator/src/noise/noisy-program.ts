@@ -1,0 +1,99 @@
+import {
+  type Random,
+  QtuneError,
+  assertInteger,
+  createRandom,
+  throwIfAborted,
+  yieldToOthers,
+} from "@qtune/base";
+import type { NoisyProgram } from "@qtune/chip";
+import type { Counts } from "@qtune/circuit";
+import { sampleIndices } from "../sampling.ts";
+import { densityMatrixPopulations } from "./density-matrix.ts";
+import { detuningSet } from "./detuning.ts";
+import { confuseReadout, flipReadout, measuredBits, outcomeText } from "./readout.ts";
+import { runReferenceShot } from "./reference-trajectory.ts";
+
+/** How a noisy program is sampled. */
+export interface NoisySampling {
+  readonly shots: number;
+  /** Where all randomness of the task comes from; one of the two. */
+  readonly random?: Random | undefined;
+  readonly seed?: bigint | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Samples a noisy program: each shot has its own detuning vector and its own errors.
+ *
+ * Range:  1 ≤ shots ≤ 10^8; any number of qubits that a state vector allows.
+ * Effect: `random` is forked by shot, so counts depend on it alone, not on threads or order.
+ * Errors: out_of_range for shots, invalid_argument without randomness, cancelled.
+ */
+export async function sampleNoisyProgram(
+  program: NoisyProgram,
+  sampling: NoisySampling,
+): Promise<Counts> {
+  const { shots, signal } = sampling;
+  assertInteger(shots, { min: 1, max: 1e8 }, "shots");
+  const random = randomOf(sampling);
+  const counts = new Map<number, number>();
+  let sliceEnd = performance.now() + 20;
+  throwIfAborted(signal);
+  for (let shot = 0; shot < shots; shot++) {
+    const stream = random.fork("shot", shot);
+    const detuning = program.detuningSigmaRadPerNs.map((sigma) => sigma * stream.nextNormal());
+    const state = runReferenceShot(program, detuning, stream);
+    const populations = state.re.map((re, x) => re * re + state.im[x]! ** 2); // same length
+    const [index = 0] = sampleIndices(populations, 1, stream);
+    const bits = flipReadout(measuredBits(index, program.readout), program.readout, stream);
+    counts.set(bits, (counts.get(bits) ?? 0) + 1);
+    if (performance.now() > sliceEnd) {
+      await yieldToOthers(signal);
+      sliceEnd = performance.now() + 20;
+    }
+  }
+  return printCounts(counts, program);
+}
+
+function randomOf(sampling: NoisySampling): Random {
+  if (sampling.random !== undefined) return sampling.random;
+  if (sampling.seed !== undefined) return createRandom(sampling.seed);
+  throw new QtuneError(
+    "invalid_argument",
+    "expected a seed or a stream of random numbers but was given neither",
+    { where: "sampling" },
+  );
+}
+
+/** Counts by measured bits as counts by text, in the order of the text. */
+function printCounts(counts: ReadonlyMap<number, number>, program: NoisyProgram): Counts {
+  const texts = [...counts].map(([bits, count]) => [outcomeText(bits, program), count] as const);
+  return new Map(texts.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/**
+ * Returns the distribution that counts tend to: density matrices at the fixed set of detuning vectors, averaged.
+ *
+ * Shapes: outcomes c[m − 1] … c[0] with p > 1e-12.
+ * Range:  up to 12 qubits.
+ * Effect: pure.
+ * Cost:   64 density matrices; one where nothing is detuned.
+ */
+export function noisyDistribution(program: NoisyProgram): ReadonlyMap<string, number> {
+  const isDetuned = program.steps.some(
+    (step) => step.kind === "detuning" && (program.detuningSigmaRadPerNs[step.qubit] ?? 0) > 0,
+  );
+  const vectors = isDetuned ? detuningSet(program.qubits) : [new Float64Array(program.qubits)];
+  const mean = new Float64Array(2 ** program.qubits);
+  for (const vector of vectors) {
+    const detuning = vector.map((x, qubit) => x * (program.detuningSigmaRadPerNs[qubit] ?? 0));
+    const populations = densityMatrixPopulations(program, detuning);
+    for (let x = 0; x < mean.length; x++) mean[x]! += populations[x]! / vectors.length; // same length
+  }
+  const distribution = confuseReadout(mean, program.readout);
+  const entries = [...distribution].flatMap((p, bits) =>
+    p > 1e-12 ? [[outcomeText(bits, program), p] as const] : [],
+  );
+  return new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
