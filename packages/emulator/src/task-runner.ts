@@ -65,6 +65,8 @@ export interface TaskRunner {
   readonly hasCrosstalk: boolean;
   /** Returns the compiled structure on its place. */
   compile(circuit: Circuit, place: PlannedPlace): CompiledCircuit;
+  /** Returns the noisy program of a task. Cost: some 50 µs once its structure is compiled there. */
+  program(task: ChipTask, beside?: readonly ChipTask[]): NoisyProgram;
   /** Returns the counts of a task. */
   sample(task: ChipTask, options: SampleOptions): Promise<Counts>;
   /** Returns the predicted distribution of a task: what counts tend to. */
@@ -139,6 +141,7 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
 
   return {
     hasCrosstalk,
+    program: (task, beside = []) => programOf(task, beside),
     compile: (circuit, place) => prepare(circuit, place).compiled,
     sample: async (task, { shots, seed, index, part = 0, signal, beside = [] }) => {
       const random = createRandom(seed, "chip task", index, part);

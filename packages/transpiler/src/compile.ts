@@ -38,14 +38,7 @@ import {
   bindTemplateToZero,
   scheduleTemplate,
 } from "./template.ts";
-import {
-  type ParameterLookup,
-  type WorkCircuit,
-  type WorkOperation,
-  isPair,
-  relabel,
-  workQubits,
-} from "./work.ts";
+import { type ParameterLookup, type WorkCircuit, type WorkOperation, isPair } from "./work.ts";
 
 /** How much the compiler does: 0 decomposes and routes, 1 cancels, 2 resynthesises pairs, 3 searches longer. */
 export type CompileLevel = 0 | 1 | 2 | 3;

@@ -1,0 +1,117 @@
+import { createChip, newestSnapshot } from "@qtune/chip";
+import { type Circuit, circuitBuilder, ringAnsatz } from "@qtune/circuit";
+import { describe, expect, test } from "vitest";
+import { planChipJobs, planChipSeconds } from "./plan.ts";
+
+function measured(circuit: Circuit): Circuit {
+  const measures = Array.from({ length: circuit.qubits }, (_, qubit) => ({
+    kind: "measure" as const,
+    qubit,
+    clbit: qubit,
+  }));
+  return { ...circuit, clbits: circuit.qubits, operations: [...circuit.operations, ...measures] };
+}
+
+const ring = measured(ringAnsatz({ n: 4, layers: 1 }));
+const path = measured(ringAnsatz({ n: 4, layers: 1, ansatz: "path" }));
+const many = (count: number, shape = 0) => Array.from({ length: count }, () => ({ shape }));
+
+describe("planChipJobs", () => {
+  test("places rings on plaquettes and many of them side by side", () => {
+    const chip = createChip("wukong-72");
+    const plan = planChipJobs({ chip, circuits: [ring], items: many(200), seed: 1n });
+    expect(plan.parallelMax).toBeGreaterThanOrEqual(5);
+    const couplers = new Set(newestSnapshot(chip).couplers.map(({ a, b }) => `${a}-${b}`));
+    for (const { layout = [] } of plan.places[0] ?? []) {
+      layout.forEach((qubit, i) => {
+        const next = layout[(i + 1) % 4] ?? 0;
+        expect(couplers).toContain(`${Math.min(qubit, next)}-${Math.max(qubit, next)}`);
+      });
+    }
+  });
+
+  test("keeps every neighbour on the lattice idle", () => {
+    const chip = createChip("wukong-72");
+    const plan = planChipJobs({
+      chip,
+      circuits: [ring, path],
+      items: [...many(30), ...many(30, 1)],
+      seed: 1n,
+    });
+    const shapeOf = (item: number) => (item < 30 ? 0 : 1);
+    for (const { executions } of plan.jobs) {
+      for (const { items } of executions) {
+        const owner = new Map(
+          items.flatMap(({ item, place }, index) =>
+            (plan.places[shapeOf(item)]?.[place]?.qubits ?? []).map(
+              (qubit) => [qubit, index] as const,
+            ),
+          ),
+        );
+        for (const { a, b } of chip.topology.couplers) {
+          if (owner.has(a) && owner.has(b)) expect(owner.get(a)).toBe(owner.get(b));
+        }
+      }
+    }
+  });
+
+  test("the fidelity floor leaves bad places out", () => {
+    const chip = createChip("wukong-72");
+    const fidelities = (relativeFloor: number) =>
+      (
+        planChipJobs({
+          chip,
+          circuits: [ring],
+          items: many(50),
+          seed: 1n,
+          packing: { relativeFloor },
+        }).places[0] ?? []
+      ).map((place) => place.predictedFidelity);
+    const strict = fidelities(0.9);
+    expect(Math.min(...strict)).toBeGreaterThanOrEqual(0.9 * Math.max(...strict) - 1e-12);
+    expect(fidelities(0.2).length).toBeGreaterThan(strict.length);
+  });
+
+  test("a floor that no place reaches is an error with the best one", () => {
+    const chip = createChip("wukong-72");
+    expect(() =>
+      planChipJobs({
+        chip,
+        circuits: [ring],
+        items: many(1),
+        seed: 1n,
+        packing: { minFidelity: 0.999 },
+      }),
+    ).toThrow(/at least 0\.999 but the best one \(qubits [\d, ]+\) has 0\./);
+  });
+
+  test("a circuit with no perfect match gets compact regions to be routed in", () => {
+    const chip = createChip("grid-4x4");
+    const star = measured(circuitBuilder(6).cx(0, 1).cx(0, 2).cx(0, 3).cx(0, 4).cx(0, 5).build());
+    const plan = planChipJobs({ chip, circuits: [star], items: many(2), seed: 1n });
+    expect(plan.places[0]?.[0]?.layout).toBeUndefined();
+    expect(plan.places[0]?.[0]?.qubits).toHaveLength(6);
+  });
+
+  test("alone means one circuit per execution, on the best place", () => {
+    const plan = planChipJobs({
+      chip: createChip("wukong-72"),
+      circuits: [ring],
+      items: many(5),
+      seed: 1n,
+      packing: { parallel: false },
+    });
+    expect(plan).toMatchObject({ executions: 5, parallelMax: 1, parallelMean: 1 });
+  });
+
+  test("is deterministic, and packing saves chip time", () => {
+    const chip = createChip("wukong-72");
+    const request = { chip, circuits: [ring], items: many(200), seed: 3n };
+    const plan = planChipJobs(request);
+    expect(planChipJobs(request)).toEqual(plan);
+    const alone = planChipJobs({ ...request, packing: { parallel: false } });
+    expect(planChipSeconds(alone, chip, 1000) / planChipSeconds(plan, chip, 1000)).toBeGreaterThan(
+      3,
+    );
+  });
+});
