@@ -1,16 +1,37 @@
 // For users.
+export { type RemoteExecutorOptions, createRemoteExecutor } from "./client/remote-executor.ts";
 export {
+  type DeviceClient,
+  type Packing,
+  type SubmitOptions,
+  type WatchOptions,
+  createDeviceClient,
+  isFinalTaskState,
+} from "./client/device-client.ts";
+export { type SimulatorClient, createSimulatorClient } from "./client/simulator-client.ts";
+export {
+  type LayerBackward,
+  type LayerClient,
+  type RemoteLayer,
+  createLayerClient,
+} from "./client/layer-client.ts";
+export {
+  type SubmitRunOptions,
+  type TrainerClient,
+  type WatchRunOptions,
+  collectFiles,
+  createTrainerClient,
+  isFinalRunState,
+} from "./client/trainer-client.ts";
+export {
+  type CallOptions,
   type Channel,
   type ChannelOptions,
   type ClientTls,
   type RetryPolicy,
   createChannel,
 } from "./client/channel.ts";
-export {
-  type MethodCall,
-  type ServiceClient,
-  createServiceClient,
-} from "./client/service-client.ts";
+export { type MethodCall, type ServiceClient, createServiceClient } from "./client/service-client.ts";
 export { type Target, parseTarget } from "./client/target.ts";
 
 // For other packages: hosting a service.
@@ -35,7 +56,6 @@ export {
   parseTokenFile,
 } from "./server/auth.ts";
 export { type Scope, scopeOf, scopes } from "./server/scope-table.ts";
-export { type CallOptions } from "./client/channel.ts";
 
 // For other packages: messages.
 export {
@@ -61,6 +81,7 @@ export {
   usageFromWire,
   usageToWire,
 } from "./convert/execution.ts";
+export { type RealTensor, tensorFromWire, tensorToWire } from "./convert/tensor.ts";
 export {
   type WireStatus,
   fromFailure,
@@ -68,5 +89,6 @@ export {
   toFailure,
   toWireStatus,
 } from "./status.ts";
+export { rowsPerChunk } from "./client/row-chunks.ts";
 export { float64FromBytes, float64ToBytes } from "./bytes.ts";
 export { defaultDeadlineMs, messageLimits } from "./limits.ts";
