@@ -74,7 +74,7 @@ export const layers = [
     kind: "package",
     environment: "node",
     imports: ["base"],
-    externals: ["@huggingface/gguf"],
+    externals: [],
     holds: "tensor files: safetensors, GGUF, ONNX initialisers",
   },
   {
