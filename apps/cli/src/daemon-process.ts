@@ -32,7 +32,7 @@ export async function startDaemon(
   const listen = `127.0.0.1:${options.port ?? 0}`;
   const child = spawn(
     process.execPath,
-    [...entryOf(name), "--listen", listen, "--exit-with-stdin", ...args],
+    [...daemonEntry(name), "--listen", listen, "--exit-with-stdin", ...args],
     {
       stdio: ["pipe", "pipe", "pipe"],
       detached: true,
@@ -68,7 +68,7 @@ export async function startDaemon(
 }
 
 /** How the daemon is run: its bundle beside ours, or its source when we run from source. */
-function entryOf(name: string): string[] {
+export function daemonEntry(name: string): string[] {
   const here = fileURLToPath(import.meta.url);
   const apps = here.slice(0, here.lastIndexOf(`${path.sep}apps${path.sep}`) + 6);
   const bundle = path.join(apps, name, "dist", "main.js");

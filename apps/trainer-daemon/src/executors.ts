@@ -65,7 +65,7 @@ export function createExecutorPool(options: {
       return once(`${kind} ${wanted} ${chip ?? ""}`, () =>
         createRemoteExecutor({
           target: wanted,
-          service: kind === "simulator" ? "simulator" : "device",
+          simulator: kind === "simulator",
           ...(chip === undefined ? {} : { device: chip }),
           ...token,
         }),

@@ -20,7 +20,7 @@ import { createRunQueue } from "./run-queue.ts";
 import { openRunStore } from "./run-store.ts";
 
 /** Services that the daemon can host, by the name that `--services` takes. */
-export const serviceNames = ["trainer", "session", "layer"] as const;
+export const serviceNames = ["trainer", "layer"] as const;
 
 /** Options of {@link startTrainerDaemon}. */
 export interface TrainerDaemonOptions {
@@ -118,7 +118,6 @@ function hostedServices(
         ...createFileHandlers(ports),
         ...createModelHandlers(ports),
       }),
-    session: () => hostService(trainingV1.TrainingSessionServiceService, {}),
     layer: () => hostService(layerV1.QuantumLayerServiceService, createLayerHandlers(executors)),
   };
   return names.map((name) => all[name]());

@@ -43,6 +43,7 @@ export {
   type GeneratorOptions,
   createGenerator,
 } from "./generation/generator.ts";
+export { type TextStream, createTextStream } from "./generation/text-stream.ts";
 export { type SamplingOptions, type TokenLikelihood } from "./generation/sampler.ts";
 
 // For other packages.

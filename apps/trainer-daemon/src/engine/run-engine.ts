@@ -1,0 +1,232 @@
+/**
+ * Training in this process: the port of the daemon on top of `@qtune/trainer`. Long work is native (onnxruntime) or in
+ * workers (circuits), so the event loop stays free for calls.
+ */
+import path from "node:path";
+import { type Abortable, QtuneError } from "@qtune/base";
+import { trainingV1 } from "@qtune/contracts";
+import { createGenerator, encodeChat } from "@qtune/llm";
+import { estimateToWire, usageToWire } from "@qtune/rpc";
+import {
+  type EvalConfig,
+  type EvaluationTarget,
+  type RunConfig,
+  evaluateModel,
+  executorSchema,
+  listCheckpoints,
+  loadCheckpointAdapter,
+  parseEvalConfig,
+  parseRunConfig,
+  planRun,
+  probeGradient,
+  runConfigSchemaId,
+  runTraining,
+  validateBySchema,
+} from "@qtune/trainer";
+import type { ExecutorPool } from "../executors.ts";
+import type { ResolvedRun, RunEngine, Target } from "../run-engine.ts";
+import { eventToWire, evaluationToWire } from "./event-messages.ts";
+import { exportCheckpoint } from "./export-checkpoint.ts";
+import { generate } from "./generate.ts";
+import { createModelLibrary, pathBelow } from "./model-library.ts";
+
+/** Options of {@link createRunEngine}. */
+export interface RunEngineOptions {
+  readonly executors: ExecutorPool;
+  readonly cacheDirectory?: string;
+  /** Models that runs may name beside the short names. */
+  readonly models: readonly string[];
+  readonly dataRoot?: string | undefined;
+  /** Path of a client's uploaded file, by id. */
+  readonly resolveFile: (id: string) => string | undefined;
+}
+
+/** Creates the engine of a daemon. */
+export function createRunEngine(options: RunEngineOptions): RunEngine {
+  const { executors } = options;
+  const library = createModelLibrary({
+    cacheDirectory: options.cacheDirectory,
+    allowed: options.models,
+    dataRoot: options.dataRoot,
+  });
+
+  /** Data that a client names: built in, uploaded, or below the operator's folder; nothing else is opened. */
+  const resolveData = (source: string, where: string): string => {
+    if (source.startsWith("builtin:")) return source;
+    const uploaded = /^files\/([A-Za-z0-9_-]+)$/.exec(source)?.[1];
+    const file = uploaded === undefined ? undefined : options.resolveFile(uploaded);
+    if (file !== undefined) return file;
+    const below = options.dataRoot === undefined ? undefined : pathBelow(options.dataRoot, source);
+    if (below !== undefined && uploaded === undefined) return below;
+    throw new QtuneError(
+      "not_found",
+      `expected builtin:NAME, files/ID of an uploaded file${options.dataRoot === undefined ? "" : ", or a path below the operator's data folder"} but was given ${JSON.stringify(source)}`,
+      { where },
+    );
+  };
+  const localConfig = (config: RunConfig): RunConfig => ({
+    ...config,
+    data: { ...config.data, source: resolveData(config.data.source, "data.source") },
+  });
+  const parseExecutor = (json: string): RunConfig["executor"] =>
+    validateBySchema(executorSchema, json === "" ? {} : parseJson(json, "executor_json"));
+
+  const openTarget = async (
+    target: Target,
+    executorJson: string,
+    { signal }: Abortable,
+  ): Promise<EvaluationTarget & { readonly step: number }> => {
+    if (target.kind === "model") {
+      const opened = await library.open(target.model, { signal });
+      return { ...opened, executor: executors.open({ kind: "exact" }), step: 0 };
+    }
+    const config = parseRunConfig(target.configJson);
+    const opened = await library.open(config.model, { signal });
+    const settings = executorJson === "" ? config.executor : parseExecutor(executorJson);
+    const loaded = await loadCheckpointAdapter({
+      directory: path.join(target.runDirectory, target.checkpoint),
+      config,
+      model: opened.model,
+    });
+    return {
+      ...opened,
+      adapter: loaded,
+      executor: executors.open(settings),
+      circuits: settings,
+      step: loaded.step,
+    };
+  };
+
+  return {
+    resolve: ({ schema, json }) => {
+      if (schema !== "" && schema !== runConfigSchemaId) {
+        throw new QtuneError(
+          "invalid_argument",
+          `expected the schema ${runConfigSchemaId} but was given ${schema}`,
+          { where: "run.config.schema" },
+        );
+      }
+      const config = parseRunConfig(json, { file: "run.config.json" });
+      library.assertAllowed(config.model, "model");
+      resolveData(config.data.source, "data.source");
+      executors.open(config.executor);
+      return { json: JSON.stringify(config), totalSteps: config.train.steps ?? 0 };
+    },
+
+    plan: async (run, { signal }) => {
+      const config = localConfig(parseRunConfig(run.json));
+      const opened = await library.open(config.model, { signal });
+      const plan = await planRun({
+        config,
+        ...opened,
+        executor: executors.open(config.executor),
+        signal,
+      });
+      return trainingV1.ValidateRunResponse.fromPartial({
+        trainableParameters: BigInt(plan.trainableParameters),
+        totalParameters: BigInt(plan.totalParameters),
+        totalSteps: plan.totalSteps,
+        memoryBytes: BigInt(Math.round(plan.memoryBytes)),
+        wallSeconds: plan.wallSeconds,
+        circuits: estimateToWire(plan.circuits),
+        warnings: [...plan.warnings],
+      });
+    },
+
+    train: async (run: ResolvedRun, context) => {
+      const config = localConfig(parseRunConfig(run.json));
+      const opened = await library.open(config.model, {
+        signal: context.signal,
+        onProgress: (progress) => forward({ kind: "progress", progress }),
+      });
+      const forward = (event: Parameters<typeof eventToWire>[0]): void => {
+        if (event.kind === "state" && (event.state === "waiting" || event.state === "running"))
+          context.onWaiting(event.reason);
+        const message = eventToWire(event);
+        if (message !== undefined) context.onEvent(message);
+      };
+      const result = await runTraining({
+        config,
+        ...opened,
+        executor: executors.open(config.executor),
+        exactExecutor: executors.open({ kind: "exact" }),
+        directory: context.directory,
+        signal: context.signal,
+        onEvent: forward,
+      });
+      return {
+        trainableParameters: BigInt(result.trainableParameters),
+        metrics: new Map(Object.entries(result.metrics)),
+        reportJson: JSON.stringify({ schema: "qtune.run-result/1", ...result }),
+        checkpointId: result.checkpoint,
+      };
+    },
+
+    evaluate: async (target, request, { signal, onProgress }) => {
+      const parsed = parseEvalConfig(request.configJson);
+      const config: EvalConfig = { ...parsed, data: resolveData(parsed.data, "data") };
+      const opened = await openTarget(target, request.executorJson, { signal });
+      return evaluationToWire(
+        await evaluateModel(opened, config, { signal, onProgress }),
+        opened.step,
+      );
+    },
+
+    probeGradient: async function* (target, request, { signal, onProgress }) {
+      if (target.kind !== "checkpoint")
+        throw new QtuneError("invalid_argument", "expected a checkpoint", { where: "checkpoint" });
+      const config = localConfig(parseRunConfig(target.configJson));
+      const opened = await openTarget(target, request.executorJson, { signal });
+      const probes = probeGradient({
+        ...opened,
+        config,
+        exactExecutor: executors.open({ kind: "exact" }),
+        module: request.module === "" ? undefined : request.module,
+        tokens: request.tokens,
+        steps: request.steps,
+        signal,
+        onProgress,
+      });
+      for await (const { usage, ...probe } of probes)
+        yield trainingV1.GradientProbe.fromPartial({ ...probe, usage: usageToWire(usage) });
+    },
+
+    generate: async function* (target, request, { signal }) {
+      const opened = await openTarget(target, request.executorJson, { signal });
+      yield* generate(opened, request, { signal, createGenerator, encodeChat });
+    },
+
+    exportAdapter: async (target, request, { signal, onProgress }) => {
+      if (target.kind !== "checkpoint")
+        throw new QtuneError("invalid_argument", "expected a checkpoint", { where: "name" });
+      const opened = await openTarget(target, "", { signal });
+      await exportCheckpoint(opened, target, request, { signal, onProgress });
+    },
+
+    listCheckpoints: async (runDirectory) =>
+      (await listCheckpoints(runDirectory)).map((info) => ({
+        ...trainingV1.Checkpoint.fromPartial({
+          step: info.step,
+          createTime: info.createTime,
+          sizeBytes: BigInt(info.sizeBytes),
+          best: info.best,
+          final: info.final,
+        }),
+        id: info.id,
+        directory: info.directory,
+      })),
+    listModels: () => library.list(),
+    close: () => library.close(),
+  };
+}
+
+function parseJson(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new QtuneError("invalid_argument", `expected JSON: ${(error as Error).message}`, {
+      where,
+      cause: error,
+    });
+  }
+}
