@@ -1,6 +1,7 @@
 /** Types of compiled programs: what a graph becomes, and what computes its host operations. */
 import type { Abortable } from "@qtune/base";
 import type { Tensor, Value } from "./tensor.ts";
+import type { WeightStore } from "./weight-store.ts";
 
 /** One host operation to compute. */
 export interface HostCall {
@@ -35,8 +36,8 @@ export interface CompileOptions {
   readonly providers?: readonly string[] | undefined;
   /** Whether onnxruntime keeps a second, packed copy of the weights: faster by a few percent, twice the memory. Default true. */
   readonly prepack?: boolean | undefined;
-  /** Folder for the model files; removed on close when absent (then a fresh temporary folder). */
-  readonly directory?: string | undefined;
+  /** Where weights lie; programs of one store share them. Default: a store of the program's own, removed on close. */
+  readonly weightStore?: WeightStore | undefined;
   /** Writes an onnxruntime profile next to the model files. */
   readonly profile?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -85,6 +86,7 @@ export interface ProgramReport {
     readonly nodes: number;
     readonly path: string;
   }[];
+  /** Bytes of the frozen weights, each tensor once. */
   readonly weightBytes: number;
   readonly compileMs: number;
 }

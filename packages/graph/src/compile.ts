@@ -1,26 +1,26 @@
 /**
  * Compiles a graph for onnxruntime: optimise, cut into segments, write models and weights, open sessions.
  */
-import { availableParallelism, tmpdir } from "node:os";
-import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import path from "node:path";
-import { QtuneError, throwIfAborted } from "@qtune/base";
+import { QtuneError, internalError, throwIfAborted } from "@qtune/base";
 import * as onnxruntime from "onnxruntime-node";
 import type { CompileOptions, Program } from "./api.ts";
-import { emitSegment, type EmittedSegment, type Precision } from "./emit.ts";
+import { emitSegment, type EmittedSegment, type WeightPlace } from "./emit.ts";
 import type { Graph } from "./graph.ts";
 import type { Node } from "./op.ts";
 import { optimise } from "./optimise.ts";
 import { encodeOnnxModel } from "./onnx-proto.ts";
 import { isSegment, partition, type Partition, type Segment } from "./partition.ts";
 import { createProgram, type OpenSegment } from "./program.ts";
-import { writeWeightFile, type WeightToWrite } from "./weight-file.ts";
+import type { Tensor } from "./tensor.ts";
+import { openWeightStore, type WeightStore } from "./weight-store.ts";
 
 /**
  * Compiles the nodes that `outputs` need into a program on onnxruntime.
  *
- * Effect: writes model files and one file of weights into a temporary folder, which onnxruntime maps; `close` removes it.
- * Cost:   about 3 s for 135M parameters; memory once for mapped weights and once more where they are packed.
+ * Effect: writes model files and weights into the folder of the weight store, which onnxruntime maps.
  * Errors: invalid_argument when a host operation has no handler; unavailable when a provider does not load, with its reason.
  */
 export async function compile(graph: Graph, options: CompileOptions): Promise<Program> {
@@ -31,26 +31,22 @@ export async function compile(graph: Graph, options: CompileOptions): Promise<Pr
   );
   const parts = partition(nodes, [...outputs.values()]);
   assertHandlers(parts, options);
-  const precision = options.precision ?? "float32";
-  const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), "qtune-graph-")));
-  await mkdir(directory, { recursive: true });
+  const store = options.weightStore ?? (await openWeightStore());
   const removeFiles = async (): Promise<void> => {
-    if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
+    if (options.weightStore === undefined) await store.close();
   };
   try {
-    const { segments, weightBytes } = await openSegments(
-      nodes,
-      parts,
-      directory,
-      precision,
-      options,
+    const places = await placeWeights(nodes, store, options);
+    const segments = await openSegments(parts, places, store, options);
+    const weightBytes = [...new Set(places.values())].reduce(
+      (sum, { sizeBytes }) => sum + sizeBytes,
+      0,
     );
     const compileMs = performance.now() - startedMs;
     return createProgram({
       parts,
       outputs,
       segments,
-      precision,
       weightBytes,
       compileMs,
       options,
@@ -78,52 +74,52 @@ function assertHandlers(parts: Partition, options: CompileOptions): void {
   }
 }
 
-async function openSegments(
+async function placeWeights(
   nodes: readonly Node[],
-  parts: Partition,
-  directory: string,
-  precision: Precision,
+  store: WeightStore,
   options: CompileOptions,
-): Promise<{ segments: ReadonlyMap<Segment, OpenSegment>; weightBytes: number }> {
-  const weights = nodes
-    .filter((node): node is Node<"weight"> => node.op === "weight")
-    .flatMap(({ outputs: [tensor], attributes: { source } }): WeightToWrite[] =>
-      tensor === undefined ? [] : [{ tensor, source }],
-    );
-  const weightPath = path.join(directory, "weights.bin");
-  const places = await writeWeightFile(
-    weightPath,
-    "weights.bin",
-    weights,
-    precision,
-    options.signal,
-  );
+): Promise<ReadonlyMap<Tensor, WeightPlace>> {
+  const places = new Map<Tensor, WeightPlace>();
+  for (const node of nodes) {
+    const [tensor] = node.outputs;
+    if (node.op !== "weight" || tensor === undefined) continue;
+    const { source } = (node as Node<"weight">).attributes;
+    places.set(tensor, await store.place(source, options.precision ?? "float32", options));
+  }
+  return places;
+}
+
+async function openSegments(
+  parts: Partition,
+  places: ReadonlyMap<Tensor, WeightPlace>,
+  store: WeightStore,
+  options: CompileOptions,
+): Promise<ReadonlyMap<Segment, OpenSegment>> {
   const opened = new Map<Segment, OpenSegment>();
   try {
     for (const segment of parts.steps.filter(isSegment)) {
       throwIfAborted(options.signal);
-      const emitted = emitSegment(segment, precision, (weight) => {
+      const emitted = emitSegment(segment, options.precision ?? "float32", (weight) => {
         const place = places.get(weight);
-        if (place === undefined)
-          throw new QtuneError("internal", `internal: ${weight.name} was not written`);
+        if (place === undefined) throw internalError(`${weight.name} was not written`);
         return place;
       });
-      opened.set(segment, await openSegment(segment, emitted, directory, options));
+      opened.set(segment, await openSegment(segment, emitted, store, options));
     }
   } catch (error) {
     for (const { session } of opened.values()) await session.release();
     throw error;
   }
-  return { segments: opened, weightBytes: (await stat(weightPath)).size };
+  return opened;
 }
 
 async function openSegment(
   segment: Segment,
   emitted: EmittedSegment,
-  directory: string,
+  store: WeightStore,
   options: CompileOptions,
 ): Promise<OpenSegment> {
-  const file = path.join(directory, `${segment.stage}-${segment.level}.onnx`);
+  const file = path.join(store.directory, store.nameModel(`${segment.stage}-${segment.level}`));
   await writeFile(file, encodeOnnxModel(emitted.model));
   try {
     const session = await onnxruntime.InferenceSession.create(file, sessionOptions(file, options));

@@ -2,6 +2,7 @@
 export { compile } from "./compile.ts";
 export { createGraph, type Graph } from "./graph.ts";
 export { differentiate } from "./differentiate.ts";
+export { openWeightStore, type WeightStore, type WeightStoreOptions } from "./weight-store.ts";
 export { interpret, type InterpretOptions } from "./interpret.ts";
 export {
   type CompileOptions,

@@ -28,7 +28,6 @@ export interface ProgramParts {
   readonly parts: Partition;
   readonly outputs: ReadonlyMap<string, Tensor>;
   readonly segments: ReadonlyMap<Segment, OpenSegment>;
-  readonly precision: Precision;
   readonly weightBytes: number;
   readonly compileMs: number;
   readonly options: CompileOptions;
@@ -42,11 +41,13 @@ class CompiledProgram implements Program {
   /** Parameters and what was computed from them alone. */
   readonly #stepValues: Values = new Map();
   readonly #sums = new Map<Tensor, Float64Array>();
+  readonly #precision: Precision;
   #isStepDone = false;
   #isClosed = false;
 
   constructor(parts: ProgramParts) {
     this.#parts = parts;
+    this.#precision = parts.options.precision ?? "float32";
   }
 
   get inputs(): readonly string[] {
@@ -89,7 +90,7 @@ class CompiledProgram implements Program {
       }
       this.#stepValues.set(
         tensor,
-        toRuntime({ dims, data: data.slice() }, tensor, this.#parts.precision),
+        toRuntime({ dims, data: data.slice() }, tensor, this.#precision),
       );
     }
     this.#isStepDone = false;
@@ -106,7 +107,7 @@ class CompiledProgram implements Program {
     const values: Values = new Map(this.#stepValues);
     for (const input of inputs) {
       const value = feeds[input.name];
-      if (value !== undefined) values.set(input, toRuntime(value, input, this.#parts.precision));
+      if (value !== undefined) values.set(input, toRuntime(value, input, this.#precision));
     }
     await this.#runStage("batch", values, bindings, options);
     for (const { term, sum } of sums) this.#addToSum(sum, valueOf(values, term));
@@ -127,7 +128,7 @@ class CompiledProgram implements Program {
     for (const { sum } of this.#parts.parts.sums) {
       const dims = sum.shape.map(Number);
       const data = this.#sums.get(sum) ?? new Float64Array(shapeSize(dims));
-      values.set(sum, toRuntime({ dims, data }, sum, this.#parts.precision));
+      values.set(sum, toRuntime({ dims, data }, sum, this.#precision));
     }
     await this.#runStage("gradient", values, {}, options);
     const taken = this.#outputsOf("gradient").map(([name, tensor]): [string, Float64Array] => [
@@ -213,8 +214,7 @@ class CompiledProgram implements Program {
     segment.outputs.forEach((output, k) => {
       const target = into.get(output);
       const name = open.outputNames[k] ?? output.name;
-      fetches[name] =
-        target === undefined ? null : toRuntime(target, output, this.#parts.precision);
+      fetches[name] = target === undefined ? null : toRuntime(target, output, this.#precision);
     });
     const results = await open.session.run(feeds, fetches);
     segment.outputs.forEach((output, k) => {
@@ -244,7 +244,7 @@ class CompiledProgram implements Program {
         node.outputs.forEach((output, position) => {
           const value = results[k]?.[position];
           assertHostValue(value, output, bindings);
-          values.set(output, toRuntime(value, output, this.#parts.precision));
+          values.set(output, toRuntime(value, output, this.#precision));
         }),
       );
     }

@@ -4,13 +4,21 @@
  * node --conditions=@qtune/source bench/training-step.ts minimind2 8x64 8 [profile]
  */
 import { createRandom } from "@qtune/base";
-import type { WeightSource } from "@qtune/graph";
+import { openWeightStore, type WeightSource } from "@qtune/graph";
 import { createTrainingProgram, type ModelConfig, type OnLinear, type Sequence } from "@qtune/llm";
 
 const shapes = {
   minimind2: { layers: 8, hidden: 512, heads: 8, kvHeads: 2, headDim: 64, ffn: 1408, vocab: 6400 },
   smollm2: { layers: 30, hidden: 576, heads: 9, kvHeads: 3, headDim: 64, ffn: 1536, vocab: 49152 },
-  llama1b: { layers: 16, hidden: 2048, heads: 32, kvHeads: 8, headDim: 64, ffn: 8192, vocab: 128256 },
+  llama1b: {
+    layers: 16,
+    hidden: 2048,
+    heads: 32,
+    kvHeads: 8,
+    headDim: 64,
+    ffn: 8192,
+    vocab: 128256,
+  },
 };
 
 export function benchConfig(name: keyof typeof shapes): ModelConfig {
@@ -77,7 +85,8 @@ export function benchLora(rank: number, sizes: Map<string, number>): OnLinear {
   };
 }
 
-const [name = "minimind2", batch = "8x64", rank = "8", labelShare = "1", ...flags] = process.argv.slice(2);
+const [name = "minimind2", batch = "8x64", rank = "8", labelShare = "1", ...flags] =
+  process.argv.slice(2);
 const config = benchConfig(name as keyof typeof shapes);
 const [B = 8, T = 64] = batch.split("x").map(Number);
 const sizes = new Map<string, number>();
@@ -89,11 +98,27 @@ const program = await createTrainingProgram({
   threads: 2,
   profile: flags.includes("profile"),
   prepack: !flags.includes("noprepack"),
-  ...(flags.includes("profile") ? { directory: "/tmp/qtune-graph-profile" } : {}),
+  ...(flags.includes("profile")
+    ? { weightStore: await openWeightStore({ directory: "/tmp/qtune-graph-profile" }) }
+    : {}),
 });
-console.log("compile", Math.round(performance.now() - started), "ms, graph", Math.round(program.report.compileMs), "nodes", program.report.segments.map((s) => s.nodes).join());
+console.log(
+  "compile",
+  Math.round(performance.now() - started),
+  "ms, graph",
+  Math.round(program.report.compileMs),
+  "nodes",
+  program.report.segments.map((s) => s.nodes).join(),
+);
 const random = createRandom(3);
-program.bindParameters(Object.fromEntries([...sizes].map(([n, size]) => [n, Float32Array.from({ length: size }, () => 0.02 * random.nextNormal())])));
+program.bindParameters(
+  Object.fromEntries(
+    [...sizes].map(([n, size]) => [
+      n,
+      Float32Array.from({ length: size }, () => 0.02 * random.nextNormal()),
+    ]),
+  ),
+);
 const sequences: Sequence[] = Array.from({ length: B }, () => {
   const ids = Array.from({ length: T }, () => random.nextBelow(config.vocab));
   const first = Math.round(T * (1 - Number(labelShare)));
@@ -113,8 +138,26 @@ for (let i = 0; i < 7; i++) {
 times.sort((a, b) => a - b);
 cpus.sort((a, b) => a - b);
 const median = times[3] ?? 0;
-console.log("cpu ms median", cpus[3]?.toFixed(0), "-> quiet tokens/s", ((2000 * B * T) / (cpus[3] ?? 1)).toFixed(0));
-console.log(name, batch, "median", median.toFixed(1), "ms", ((1000 * B * T) / median).toFixed(0), "tokens/s; best", ((1000 * B * T) / (times[0] ?? 1)).toFixed(0));
+console.log(
+  "cpu ms median",
+  cpus[3]?.toFixed(0),
+  "-> quiet tokens/s",
+  ((2000 * B * T) / (cpus[3] ?? 1)).toFixed(0),
+);
+console.log(
+  name,
+  batch,
+  "median",
+  median.toFixed(1),
+  "ms",
+  ((1000 * B * T) / median).toFixed(0),
+  "tokens/s; best",
+  ((1000 * B * T) / (times[0] ?? 1)).toFixed(0),
+);
 const { readFileSync } = await import("node:fs");
-console.log(readFileSync("/proc/self/status", "utf8").match(/VmHWM.*|VmRSS.*/g)?.join(" "));
+console.log(
+  readFileSync("/proc/self/status", "utf8")
+    .match(/VmHWM.*|VmRSS.*/g)
+    ?.join(" "),
+);
 await program.close();

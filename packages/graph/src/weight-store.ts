@@ -1,0 +1,150 @@
+/**
+ * The frozen weights of one or more programs in a folder that onnxruntime maps: each tensor once, however many programs use
+ * it. What lies in a file as it is needed is linked, not copied.
+ */
+import { link, mkdir, mkdtemp, open, rm, type FileHandle } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { QtuneError, internalError, shapeSize, throwIfAborted, type Abortable } from "@qtune/base";
+import type { Precision, WeightPlace } from "./emit.ts";
+import type { WeightSource } from "./tensor.ts";
+
+/** Elements that are read and written at once: 16 MiB of float32. */
+const pieceElements = 4 * 1024 * 1024;
+/** Tensors start on pages, as memory maps want. */
+const alignment = 4096;
+const fileName = "weights.bin";
+
+/** Options of a weight store. */
+export interface WeightStoreOptions {
+  /** Folder for weights and models; it stays. Default: a fresh temporary folder, removed on close. */
+  readonly directory?: string | undefined;
+}
+
+/**
+ * Holds frozen weights for programs compiled with it.
+ *
+ * Effect: programs of one store share the mapped file, so a model's weights are in memory once. Close the programs first.
+ */
+export interface WeightStore {
+  readonly directory: string;
+  /** Bytes written so far; linked files are not counted. */
+  readonly writtenBytes: number;
+  /** Returns where a tensor lies, written if it is not there yet. One call at a time. */
+  place(source: WeightSource, precision: Precision, options?: Abortable): Promise<WeightPlace>;
+  /** Returns a name for a model file that no other program of the store uses. */
+  nameModel(label: string): string;
+  close(): Promise<void>;
+}
+
+/** Opens an empty store. */
+export async function openWeightStore(options: WeightStoreOptions = {}): Promise<WeightStore> {
+  const directory = options.directory ?? (await mkdtemp(path.join(tmpdir(), "qtune-graph-")));
+  await mkdir(directory, { recursive: true });
+  return new FolderStore(directory, options.directory === undefined);
+}
+
+class FolderStore implements WeightStore {
+  readonly directory: string;
+  readonly #isTemporary: boolean;
+  readonly #places = new Map<WeightSource, Map<Precision, WeightPlace>>();
+  readonly #links = new Map<string, string | undefined>();
+  #file: FileHandle | undefined;
+  #models = 0;
+  #end = 0;
+  #isClosed = false;
+
+  constructor(directory: string, isTemporary: boolean) {
+    this.directory = directory;
+    this.#isTemporary = isTemporary;
+  }
+
+  get writtenBytes(): number {
+    return this.#end;
+  }
+
+  nameModel(label: string): string {
+    return `${label}-${this.#models++}.onnx`;
+  }
+
+  async place(
+    source: WeightSource,
+    precision: Precision,
+    options: Abortable = {},
+  ): Promise<WeightPlace> {
+    if (this.#isClosed)
+      throw new QtuneError("failed_precondition", "the store is closed", { where: "weightStore" });
+    const known = this.#places.get(source) ?? new Map<Precision, WeightPlace>();
+    this.#places.set(source, known);
+    const place =
+      known.get(precision) ??
+      (await this.#link(source, precision)) ??
+      (await this.#write(source, precision, options));
+    known.set(precision, place);
+    return place;
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#file?.close();
+    if (this.#isTemporary) await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** Uses the bytes where they are, through a hard link, as onnxruntime reads no file outside the model's folder. */
+  async #link(
+    { dtype, range }: WeightSource,
+    precision: Precision,
+  ): Promise<WeightPlace | undefined> {
+    if (dtype !== "F32" || range === undefined || precision !== "float32") return undefined;
+    if (!this.#links.has(range.path)) {
+      const name = `linked-${this.#links.size}.bin`;
+      // Another file system, or one without links: the tensor is copied instead.
+      const isLinked = await link(range.path, path.join(this.directory, name)).then(
+        () => true,
+        () => false,
+      );
+      this.#links.set(range.path, isLinked ? name : undefined);
+    }
+    const location = this.#links.get(range.path);
+    return location === undefined
+      ? undefined
+      : { location, offset: range.offset, sizeBytes: range.sizeBytes };
+  }
+
+  async #write(
+    source: WeightSource,
+    precision: Precision,
+    { signal }: Abortable,
+  ): Promise<WeightPlace> {
+    this.#file ??= await open(path.join(this.directory, fileName), "w");
+    const offset = Math.ceil(this.#end / alignment) * alignment;
+    const size = shapeSize(source.shape);
+    let at = offset;
+    for (let start = 0; start < size; start += pieceElements) {
+      throwIfAborted(signal);
+      const end = Math.min(size, start + pieceElements);
+      const isWhole = start === 0 && end === size;
+      const values = await source.readFloat32({
+        signal,
+        ...(isWhole ? {} : { elements: { start, end } }),
+      });
+      if (values.length !== end - start)
+        throw internalError(`a weight source gave ${values.length} of ${end - start} values`);
+      const data = precision === "float64" ? Float64Array.from(values) : values;
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      await writeAll(this.#file, bytes, at);
+      at += bytes.length;
+    }
+    this.#end = at;
+    return { location: fileName, offset, sizeBytes: at - offset };
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
