@@ -43,8 +43,8 @@ export function rotate2<T>(
   const delta = dst - src;
   for (let part: usize = 0; part < 2; part++) {
     const origin = src + part * plane + flip;
-    const d0 = inverse != 0 ? 0 - s0 : s0;
-    const d1 = inverse != 0 ? 0 - s1 : s1;
+    const d0 = inverse != 0 ? <usize>0 - s0 : s0;
+    const d1 = inverse != 0 ? <usize>0 - s1 : s1;
     for (let group: usize = 0; group < amps >> 2; group++) {
       const p00 = origin + insertZeroBit(insertZeroBit(group, q0), q1) * rowBytes;
       const p01 = p00 + d0;
@@ -87,9 +87,9 @@ export function rotate3<T>(
   const s2 = rowBytes << q2;
   const flip = inverse != 0 ? s0 + s1 + s2 : 0;
   const delta = dst - src;
-  const d0 = inverse != 0 ? 0 - s0 : s0;
-  const d1 = inverse != 0 ? 0 - s1 : s1;
-  const d2 = inverse != 0 ? 0 - s2 : s2;
+  const d0 = inverse != 0 ? <usize>0 - s0 : s0;
+  const d1 = inverse != 0 ? <usize>0 - s1 : s1;
+  const d2 = inverse != 0 ? <usize>0 - s2 : s2;
   for (let part: usize = 0; part < 2; part++) {
     const origin = src + part * plane + flip;
     for (let group: usize = 0; group < amps >> 3; group++) {

@@ -36,6 +36,22 @@ ${cases.join("\n")}
 `;
 }
 
+/** Throws when a build has static data: the whole memory belongs to the callers, and every thread would write it again. */
+function assertNoStaticData(bytes) {
+  for (let at = 8; at < bytes.length;) {
+    const id = bytes[at++];
+    let size = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++];
+      size |= (byte & 127) << shift;
+      if (byte < 128) break;
+    }
+    if (id === 11 && bytes[at] !== 0)
+      throw new Error("a kernel uses static data, for example a table of the standard library");
+    at += size;
+  }
+}
+
 async function compile(dispatcher, { relaxed, shared }) {
   const outputs = new Map();
   const features = [
@@ -76,7 +92,9 @@ async function compile(dispatcher, { relaxed, shared }) {
     },
   );
   if (error) throw new Error(`${error.message}\n${stderr.toString()}`);
-  return Buffer.from(outputs.get("out.wasm"));
+  const bytes = Buffer.from(outputs.get("out.wasm"));
+  assertNoStaticData(bytes);
+  return bytes;
 }
 
 /** Returns the generated module. */

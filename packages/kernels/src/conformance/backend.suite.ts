@@ -56,10 +56,18 @@ function sampleCall(
     zMask: () => 0b00110,
     phase: () => variant % 4, // three masks
     byteCount: () => 256,
+    n: () => n,
+    mask: () => 0b101,
+    number: () => 7 + variant,
   };
   const given: Record<string, number> = {};
   for (const [argument, kind] of kernelTable[name].arguments) {
-    given[argument] = kind === "pointer" ? buffer(4 * stateBytes) : values[argument]!(); // a size without a rule fails here
+    given[argument] =
+      argument === "tile"
+        ? 16 * variant
+        : kind === "pointer"
+          ? buffer(4 * stateBytes)
+          : values[argument]!(); // a size without a rule fails here
   }
   return given;
 }
@@ -91,6 +99,7 @@ function fillMemory(
         /^(coefficients\d?|d)$/.test(argument) && given[`step${argument.replace(/\D+/, "")}`] === 0,
     );
     for (const argument of shared) splatVectors(backend, precision, given[argument]!); // a key of `given`
+    fillTrajectoryTables(backend, name, given);
     if (name === "multiplyRowPhase")
       backend
         .int32(given["signs"]!, amps)
@@ -113,6 +122,61 @@ function fillMemory(
     if (name === "sumRows") backend.float64(given["rows"]!, 64).set(numbers.subarray(0, 64)); // its argument
     if (name === "readRows") backend.float64(given["values"]!, 64).set(numbers.subarray(0, 64)); // its argument
   }
+}
+
+/** Tables of the trajectory kernels: probabilities large enough that every site hits rows. */
+function fillTrajectoryTables(
+  backend: Backend,
+  name: KernelName,
+  given: Record<string, number>,
+): void {
+  const set = (argument: string, values: readonly number[]): void => {
+    const at = given[argument];
+    if (at !== undefined && kernelTable[name].file === "trajectory") {
+      backend.float64(at, values.length).set(values);
+    }
+  };
+  const rows = Array.from({ length: 64 }, (_, i) => 0.01 * Math.sin(i));
+  set("delta", rows);
+  set(
+    "pending",
+    Array.from({ length: 5 }, (_, qubit) => [100 + qubit, 0.3 * qubit, 0.9 + 0.01 * qubit]).flat(),
+  );
+  set("sigmas", [0.01, 0.02, 0.03, 0.04, 0.05]);
+  set("turn", [0.6, 0.8]);
+  set("factor", [0.8, -0.6]);
+  set(
+    "weights",
+    Array.from({ length: 32 }, (_, i) => 1 + 0.1 * i),
+  );
+  set("readout", [3, 1, 0, 0.1, 0.2, 3, 0.05, 0.3, 4, 0, 0.1, 0, 2, 0.25]);
+  const log = 1 / Math.log1p(-0.4);
+  if (name === "pauliSite") set("site", [0.4, log, 3, 0.3, 1, 0, 0.6, 2, 3, 1, 3, 1]);
+  if (name === "jumpSite")
+    set("site", [
+      0.4,
+      log,
+      2,
+      0.9,
+      0.1,
+      0,
+      0,
+      0.3,
+      0.1,
+      0,
+      0,
+      0,
+      0,
+      0.1,
+      0,
+      0.2,
+      0,
+      0,
+      0,
+      0.3,
+      0.2,
+    ]);
+  if (given["key"] !== undefined) backend.uint32(given["key"], 2).set([123, 456]);
 }
 
 /** Makes every 16-byte vector of a shared table hold one value. */
@@ -151,7 +215,7 @@ export function describeBackend(title: string, create: () => Backend): void {
             const scratch = given["scratch"] ?? Number.POSITIVE_INFINITY;
             const size = dataBytes / a.length;
             return a.reduce((worst, x, i) => {
-              const inScratch = dataAt + i * size >= scratch && dataAt + i * size < scratch + 1024;
+              const inScratch = dataAt + i * size >= scratch && dataAt + i * size < scratch + 4096;
               return inScratch || Object.is(x, b[i])
                 ? worst
                 : Math.max(worst, Math.abs(x - b[i]!) / Math.max(1, Math.abs(x))); // same length
@@ -181,5 +245,7 @@ export function describeBackend(title: string, create: () => Backend): void {
 
 /** Whether the output of a kernel has the type of the amplitudes rather than float64. */
 function isAmplitudeOutput(name: KernelName): boolean {
-  return !["evaluateAngles", "writeRows", "combineGradients", "sumRows"].includes(name);
+  return !["evaluateAngles", "writeRows", "combineGradients", "sumRows", "drawDetunings"].includes(
+    name,
+  );
 }

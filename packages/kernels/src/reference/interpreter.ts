@@ -8,6 +8,7 @@ import type { ReferenceMemory } from "./memory.ts";
 import * as pauli from "./pauli.ts";
 import * as prepare from "./prepare.ts";
 import * as rotate from "./rotate.ts";
+import * as trajectory from "./trajectory.ts";
 import * as values from "./values.ts";
 
 type ReferenceKernel = (memory: ReferenceMemory, ...args: number[]) => void;
@@ -18,6 +19,7 @@ const files: Readonly<Record<string, unknown>> = {
   diagonal,
   matrix,
   pauli,
+  trajectory,
   values,
 };
 
