@@ -52,10 +52,12 @@ export function createQuantumHandlers(
 ): Readonly<Record<string, HostHandler>> {
   const createCall = (call: HostCall, signal: AbortSignal | undefined): QuantumCall => {
     const site = siteOf(call);
+    const inputs = toFloat64(call, 0);
+    assertFiniteAngles(inputs, site);
     return {
       site,
       layer: options.layerFor(site),
-      inputs: toFloat64(call, 0),
+      inputs,
       weights: toFloat64(call, 1),
       label: [...(options.label?.() ?? []), site.path],
       signal,
@@ -96,6 +98,19 @@ export function createQuantumHandlers(
 /** The attributes were written by the method that added the operation; this is where they are read back. */
 function siteOf(call: HostCall): QuantumSite {
   return call.attributes as unknown as QuantumSite; // plain data of our own making, see qtha.ts
+}
+
+/** A bad number is named by module and token: what comes out of a circuit would no longer tell. */
+function assertFiniteAngles(inputs: Float64Array, { path, n }: QuantumSite): void {
+  const bad = inputs.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return;
+  throw new QtuneError(
+    "out_of_range",
+    `expected finite angles but was given ${inputs[bad]} for qubit ${bad % n}`,
+    {
+      where: `${path}: row ${Math.floor(bad / n)}`,
+    },
+  );
 }
 
 function toFloat64(call: HostCall, input: number): Float64Array {

@@ -1,1 +1,70 @@
-export {};
+// For users.
+export {
+  type RunConfig,
+  type RunConfigInput,
+  runConfigJsonSchema,
+  runConfigSchemaId,
+} from "./config/run-config.ts";
+export {
+  applyOverrides,
+  parseRunConfig,
+  type ParseConfigOptions,
+  validateRunConfig,
+} from "./config/parse-run-config.ts";
+export {
+  countSteps,
+  findNamedCheckpoint,
+  runTraining,
+  type TrainingOptions,
+  type TrainingResult,
+} from "./loop/run-training.ts";
+export { type StepMetrics, type TrainingEvent } from "./loop/events.ts";
+export { probeGradient, type ProbeOptions, type ProbeStep } from "./loop/probe-gradient.ts";
+export { planRun, type RunPlan } from "./plan/plan-run.ts";
+export {
+  type EvaluatedSample,
+  evaluateModel,
+  type EvaluationOptions,
+  type EvaluationResult,
+  type EvaluationTarget,
+} from "./evaluate/evaluation.ts";
+export { createTargetGenerator } from "./evaluate/target-generator.ts";
+export {
+  type EvalConfig,
+  type EvalConfigInput,
+  evalConfigSchemaId,
+  parseEvalConfig,
+} from "./evaluate/eval-config.ts";
+export {
+  type ArithmeticItem,
+  type ArithmeticSet,
+  generateSchoolArithmetic,
+  type SchoolArithmeticOptions,
+  schoolArithmeticVersion,
+} from "./data/school-arithmetic.ts";
+export { type Example, type Sample } from "./data/example.ts";
+export { readExamples } from "./data/read-examples.ts";
+export { type CheckpointInfo, listCheckpoints } from "./checkpoint/checkpoint.ts";
+export {
+  extractFlexible,
+  extractStrict,
+  gsm8kScorer,
+  scoreAnswer,
+} from "./evaluate/gsm8k-score.ts";
+export { type Estimate, type Interval, meanEstimate, wilsonInterval } from "./evaluate/interval.ts";
+
+// For other packages.
+export { countModelParameters, linearSites, type TrainerModel } from "./model.ts";
+export { type CircuitSettings } from "./loop/circuits.ts";
+export { createPatientExecutor } from "./loop/patient-executor.ts";
+export {
+  type AdamOptions,
+  type AdamState,
+  createAdamState,
+  stepAdamInPlace,
+} from "./optimise/adamw.ts";
+export { clipInPlace } from "./optimise/clip.ts";
+export { scheduleFactor } from "./optimise/schedule.ts";
+export { tokeniseAll, tokeniseExample, type TokeniseOptions } from "./data/tokenise.ts";
+export { microBatches } from "./data/batches.ts";
+export { readMetrics } from "./metrics/metrics-log.ts";

@@ -1,4 +1,4 @@
-import { QtuneError } from "@qtune/base";
+import type { QtuneError } from "@qtune/base";
 import { describe, expect, test } from "vitest";
 import { parseRunConfig } from "./parse-run-config.ts";
 import { runConfigJsonSchema } from "./run-config.ts";

@@ -1,0 +1,33 @@
+import type { Abortable } from "@qtune/base";
+import { type Generator, createGenerator } from "@qtune/llm";
+import { createCircuitRunner } from "../loop/circuits.ts";
+import type { EvaluationTarget } from "./evaluation.ts";
+
+/**
+ * Compiles a target for generation: the model with its adapter, unmerged, its circuits run by the target's executor.
+ *
+ * Effect: the caller closes the generator; model and executor stay open.
+ */
+export async function createTargetGenerator(
+  target: EvaluationTarget,
+  options: Abortable = {},
+): Promise<Generator> {
+  const { model, adapter, executor, circuits, threads, tokenizer } = target;
+  const runner = createCircuitRunner(executor, circuits ?? {});
+  runner.setLabel("generate");
+  const generator = await createGenerator({
+    config: model.config,
+    tensors: model.tensors.tensors,
+    threads,
+    knownIds: tokenizer.vocabSize,
+    signal: options.signal,
+    ...(adapter === undefined
+      ? {}
+      : {
+          onLinear: (call) => adapter.adapter.onLinear(call),
+          hostOperations: runner.handlers,
+        }),
+  });
+  if (adapter !== undefined) generator.bindParameters(Object.fromEntries(adapter.values));
+  return generator;
+}

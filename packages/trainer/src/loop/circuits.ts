@@ -1,0 +1,75 @@
+/** Who runs the circuits of a run: one quantum layer per circuit form, and what they have cost together. */
+import {
+  type QuantumHandlerOptions,
+  type QuantumSite,
+  createQuantumHandlers,
+} from "@qtune/adapters";
+import type { ExecutionUsage, Executor } from "@qtune/circuit";
+import type { HostHandler } from "@qtune/graph";
+import { type QuantumLayer, addUsage, createQuantumLayer, noUsage } from "@qtune/quantum-layer";
+import type { RunConfig } from "../config/run-config.ts";
+
+/** Settings of the circuits, as in the `executor` part of a configuration. */
+export type CircuitSettings = Pick<
+  RunConfig["executor"],
+  "shots" | "seed" | "gradient" | "quantiseRad"
+>;
+
+/** Circuits of one program: handlers for its host operations, and a running total of their cost. */
+export interface CircuitRunner {
+  readonly handlers: Readonly<Record<string, HostHandler>>;
+  /** Cost since the runner was created. */
+  usage(): ExecutionUsage;
+  /** Names the work that follows: with the module's path, the seed of every call. */
+  setLabel(...label: readonly (string | number)[]): void;
+}
+
+/** Returns a function that gives each circuit form its layer, created once. */
+export function createLayerCache(
+  executor: Executor,
+  settings: CircuitSettings,
+): (site: QuantumSite) => QuantumLayer {
+  const layers = new Map<string, QuantumLayer>();
+  return ({ n, layers: blocks, ansatz }) => {
+    const key = `${ansatz} ${n} ${blocks}`;
+    const known = layers.get(key);
+    if (known !== undefined) return known;
+    const { shots, seed, gradient, quantiseRad } = settings;
+    const created = createQuantumLayer({
+      n,
+      layers: blocks,
+      ansatz,
+      executor,
+      shots,
+      seed,
+      gradient,
+      quantiseRad,
+    });
+    layers.set(key, created);
+    return created;
+  };
+}
+
+/** Creates the runner of a program's circuits. `hooks` may take the place of plain forward and backward calls. */
+export function createCircuitRunner(
+  executor: Executor,
+  settings: CircuitSettings,
+  hooks: Pick<QuantumHandlerOptions, "forward" | "backward"> = {},
+): CircuitRunner {
+  let usage = noUsage;
+  let label: readonly (string | number)[] = [];
+  return {
+    handlers: createQuantumHandlers({
+      layerFor: createLayerCache(executor, settings),
+      label: () => label,
+      onUsage: (cost) => {
+        usage = addUsage(usage, cost);
+      },
+      ...hooks,
+    }),
+    usage: () => usage,
+    setLabel(...next) {
+      label = next;
+    },
+  };
+}
