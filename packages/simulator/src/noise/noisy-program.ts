@@ -8,11 +8,13 @@ import {
 } from "@qtune/base";
 import type { NoisyProgram } from "@qtune/chip";
 import type { Counts } from "@qtune/circuit";
+import { type BackendOptions, createBackend } from "@qtune/kernels";
 import { sampleIndices } from "../sampling.ts";
 import { densityMatrixPopulations } from "./density-matrix.ts";
 import { detuningSet } from "./detuning.ts";
 import { confuseReadout, flipReadout, measuredBits, outcomeText } from "./readout.ts";
 import { runReferenceShot } from "./reference-trajectory.ts";
+import { TrajectoryEngine } from "./trajectory-engine.ts";
 
 /** How a noisy program is sampled. */
 export interface NoisySampling {
@@ -23,37 +25,86 @@ export interface NoisySampling {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Samples noisy programs; keeps memory and threads between tasks. */
+export interface NoisySampler {
+  /**
+   * Samples a noisy program: each shot has its own detuning vector and its own errors.
+   *
+   * Range:  1 ≤ shots ≤ 10^8.
+   * Effect: counts depend on the program and the stream's key alone, not on threads, order or neighbours; the first
+   *         shots of a longer run are those of a shorter one.
+   * Errors: out_of_range for shots, invalid_argument without randomness, cancelled, failed_precondition after `close`.
+   */
+  sample(program: NoisyProgram, sampling: NoisySampling): Promise<Counts>;
+  close(): Promise<void>;
+}
+
 /**
- * Samples a noisy program: each shot has its own detuning vector and its own errors.
+ * Creates a sampler.
  *
- * Range:  1 ≤ shots ≤ 10^8; any number of qubits that a state vector allows.
- * Effect: `random` is forked by shot, so counts depend on it alone, not on threads or order.
- * Errors: out_of_range for shots, invalid_argument without randomness, cancelled.
+ * Effect: owns a memory and threads until closed; threads never keep the process alive.
+ */
+export function createNoisySampler(options: BackendOptions = {}): NoisySampler {
+  const backend = createBackend(options);
+  const engine = new TrajectoryEngine(backend);
+  return {
+    sample: (program, sampling) => sampleWith(engine, program, sampling),
+    close: () => backend.close(),
+  };
+}
+
+let processSampler: NoisySampler | undefined;
+
+/**
+ * Samples a noisy program with a sampler that the whole process shares: created on first use, it holds a little memory
+ * and never keeps the process alive. See {@link NoisySampler.sample}.
  */
 export async function sampleNoisyProgram(
   program: NoisyProgram,
   sampling: NoisySampling,
 ): Promise<Counts> {
+  processSampler ??= createNoisySampler();
+  return processSampler.sample(program, sampling);
+}
+
+async function sampleWith(
+  engine: TrajectoryEngine,
+  program: NoisyProgram,
+  sampling: NoisySampling,
+): Promise<Counts> {
   const { shots, signal } = sampling;
   assertInteger(shots, { min: 1, max: 1e8 }, "shots");
-  const random = randomOf(sampling);
-  const counts = new Map<number, number>();
-  let sliceEnd = performance.now() + 20;
   throwIfAborted(signal);
+  const random = randomOf(sampling);
+  const read = await (engine.sample(program, shots, random, { signal }) ??
+    sampleShotByShot(program, shots, random, signal));
+  const tallies = new Map<number, number>();
+  for (const bits of read) tallies.set(bits, (tallies.get(bits) ?? 0) + 1);
+  return printCounts(tallies, program);
+}
+
+/** The plain way, for steps that batched trajectories do not take. */
+async function sampleShotByShot(
+  program: NoisyProgram,
+  shots: number,
+  random: Random,
+  signal: AbortSignal | undefined,
+): Promise<Uint32Array> {
+  const read = new Uint32Array(shots);
+  let sliceEnd = performance.now() + 20;
   for (let shot = 0; shot < shots; shot++) {
     const stream = random.fork("shot", shot);
     const detuning = program.detuningSigmaRadPerNs.map((sigma) => sigma * stream.nextNormal());
     const state = runReferenceShot(program, detuning, stream);
     const populations = state.re.map((re, x) => re * re + state.im[x]! ** 2); // same length
     const [index = 0] = sampleIndices(populations, 1, stream);
-    const bits = flipReadout(measuredBits(index, program.readout), program.readout, stream);
-    counts.set(bits, (counts.get(bits) ?? 0) + 1);
+    read[shot] = flipReadout(measuredBits(index, program.readout), program.readout, stream);
     if (performance.now() > sliceEnd) {
       await yieldToOthers(signal);
       sliceEnd = performance.now() + 20;
     }
   }
-  return printCounts(counts, program);
+  return read;
 }
 
 function randomOf(sampling: NoisySampling): Random {
