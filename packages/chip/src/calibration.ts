@@ -78,8 +78,9 @@ export interface CalibrationSnapshot extends SnapshotContent {
 export function createSnapshot(content: SnapshotContent, topology: Topology): CalibrationSnapshot {
   const issues = validateSnapshot(content, topology);
   if (issues.length > 0) throw QtuneError.fromIssues(issues);
+  const { id: _, ...rest } = content as SnapshotContent & { id?: string }; // a snapshot may serve as content
   const sorted: SnapshotContent = {
-    ...content,
+    ...rest,
     qubits: [...content.qubits].sort((x, y) => x.id - y.id),
     couplers: [...content.couplers].sort((x, y) => x.a - y.a || x.b - y.b),
   };

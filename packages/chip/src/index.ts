@@ -42,6 +42,10 @@ export type { ChipFormat, ImportedChip } from "./convert/imported-chip.ts";
 export type { ReadChipOptions } from "./convert/read-chip-file.ts";
 export { chipFormats, readChipFile } from "./convert/read-chip-file.ts";
 export { chipCalibrationSchema, printChipCalibration } from "./convert/chip-calibration.ts";
+export type { FitOptions, FitResult, FittedParameter, FittedRun } from "./fit/fit-chip.ts";
+export { chooseHeldOut, fitChip } from "./fit/fit-chip.ts";
+export type { RealRun } from "./fit/real-runs.ts";
+export { parseRealRuns, realRunsSchema } from "./fit/real-runs.ts";
 
 // For other packages.
 export type {
@@ -62,3 +66,5 @@ export type { PredictedFidelity } from "./predicted-fidelity.ts";
 export { predictedFidelity } from "./predicted-fidelity.ts";
 export type { ExactOptions } from "./reference/exact-distribution.ts";
 export { exactDistribution } from "./reference/exact-distribution.ts";
+export { scheduleNative } from "./fit/schedule-native.ts";
+export { samplingFloor, totalVariationOf } from "./fit/statistics.ts";

@@ -136,6 +136,8 @@ class ProgramBuilder {
     paidNs: number;
   }[];
   readonly #steps: TemplateStep[] = [];
+  /** Equal steps are one object, so that engines work each out once. */
+  readonly #shared = new Map<string, NoisyStep | undefined>();
 
   constructor(scheduled: ScheduledCircuit, rates: NoiseRates) {
     this.#scheduled = scheduled;
@@ -324,7 +326,10 @@ class ProgramBuilder {
     const debt = this.#debt(qubit);
     const { t1Exponent, phiExponent } = debt;
     const population = this.#noise(qubit).thermalPopulation;
-    this.#push(relaxationStep(qubit, { t1Exponent, phiExponent, population }));
+    const key = `decay ${qubit} ${t1Exponent} ${phiExponent}`;
+    this.#push(
+      this.#share(key, () => relaxationStep(qubit, { t1Exponent, phiExponent, population })),
+    );
     debt.t1Exponent = 0;
     debt.phiExponent = 0;
   }
@@ -361,8 +366,15 @@ class ProgramBuilder {
 
   #pushDepolarising(qubits: readonly number[], lambda: number): void {
     if (lambda === 1) return;
-    const probabilities = depolarisingProbabilities(lambda, qubits.length === 1 ? 1 : 2);
-    this.#push({ kind: "pauli", qubits, probabilities });
+    const key = `depolarising ${qubits.join(",")} ${lambda}`;
+    const probabilities = (): readonly number[] =>
+      depolarisingProbabilities(lambda, qubits.length === 1 ? 1 : 2);
+    this.#push(this.#share(key, () => ({ kind: "pauli", qubits, probabilities: probabilities() })));
+  }
+
+  #share(key: string, make: () => NoisyStep | undefined): NoisyStep | undefined {
+    if (!this.#shared.has(key)) this.#shared.set(key, make());
+    return this.#shared.get(key);
   }
 
   #push(step: NoisyStep | undefined): void {

@@ -2,8 +2,23 @@ import type { NoisyStep } from "../noisy-program.ts";
 
 /** Builders of the steps that the noise model emits. Qubits are compact. Identities are `undefined`. */
 
-/** RPhi(θ, φ), see {@link PulseInstruction}. */
+const pulses = new Map<string, NoisyStep>();
+
+/**
+ * RPhi(θ, φ), see {@link PulseInstruction}. Equal arguments mostly give the same object, so that whoever works a step out
+ * does it once for all programs.
+ */
 export function pulseStep(qubit: number, thetaRad: number, phiRad: number): NoisyStep {
+  const key = `${qubit} ${thetaRad} ${phiRad}`;
+  const known = pulses.get(key);
+  if (known !== undefined) return known;
+  if (pulses.size >= 4096) pulses.clear();
+  const made = makePulse(qubit, thetaRad, phiRad);
+  pulses.set(key, made);
+  return made;
+}
+
+function makePulse(qubit: number, thetaRad: number, phiRad: number): NoisyStep {
   const cos = Math.cos(thetaRad / 2);
   const sin = Math.sin(thetaRad / 2);
   const real = sin * Math.sin(phiRad);

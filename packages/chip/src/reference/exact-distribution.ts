@@ -1,20 +1,15 @@
 /**
- * The slow definition of what a noisy program means, for up to 4 qubits: the density matrix as a vector, every step as a
- * superoperator, static detuning integrated by Gauss–Hermite quadrature. The engines are tested against it; the fit
+ * The slow definition of what a noisy program means, for up to 6 qubits: the density matrix as a vector of Pauli components, every
+ * step as a matrix on it, static detuning integrated by Gauss–Hermite quadrature. The engines are tested against it; the fit
  * uses it because its circuits are small.
  */
 import { QtuneError } from "@qtune/base";
-import type { NoisyProgram, NoisyReadout, NoisyStep } from "../noisy-program.ts";
-
-/** A complex matrix or vector, row-major. */
-interface Complex {
-  readonly re: Float64Array;
-  readonly im: Float64Array;
-}
+import type { NoisyProgram, NoisyReadout } from "../noisy-program.ts";
+import { multiplyTransfer, transferMatrixOf } from "./pauli-transfer.ts";
 
 /** Options of {@link exactDistribution}. */
 export interface ExactOptions {
-  /** Nodes of the quadrature per qubit with detuning. Default: 12 on one qubit, 7 on two, 5 beyond. */
+  /** Nodes of the quadrature per qubit with detuning. Default: 12, 7, 5, 3, 2, 2 on 1 to 6 such qubits. */
   readonly nodes?: number;
 }
 
@@ -22,27 +17,48 @@ export interface ExactOptions {
  * Computes the distribution of the classical bits of a noisy program.
  *
  * Shapes: float64 [2^clbits]; bit k of the index is classical bit k, bits never measured are 0.
- * Range:  at most 4 qubits and 20 classical bits.
+ * Range:  at most 6 qubits and 20 classical bits.
  * Cost:   steps · 16^n · nodes^(qubits with detuning).
  * Errors: out_of_range beyond that.
  */
 export function exactDistribution(program: NoisyProgram, options: ExactOptions = {}): Float64Array {
-  if (program.qubits > 4 || program.clbits > 20) {
+  if (program.clbits > 20) {
     throw new QtuneError(
       "out_of_range",
-      `expected at most 4 qubits and 20 classical bits but was given ${program.qubits} and ${program.clbits}`,
-      { where: "program" },
+      `expected at most 20 classical bits but was given ${program.clbits}`,
+      { where: "program.clbits" },
+    );
+  }
+  return readOut(exactPopulations(program, options), program.readout, program.clbits);
+}
+
+/**
+ * Computes the populations before the readout.
+ *
+ * Shapes: float64 [2^n]; bit k of the index is compact qubit k.
+ * Errors: out_of_range beyond 6 qubits.
+ */
+export function exactPopulations(program: NoisyProgram, options: ExactOptions = {}): Float64Array {
+  if (program.qubits > 6) {
+    throw new QtuneError(
+      "out_of_range",
+      `expected at most 6 qubits but was given ${program.qubits}`,
+      {
+        where: "program.qubits",
+      },
     );
   }
   const populations = new Float64Array(2 ** program.qubits);
+  const stages = compileStages(program);
   for (const { weight, detuningRadPerNs } of detuningGrid(program, options)) {
-    const final = evolve(program, detuningRadPerNs);
-    for (let index = 0; index < populations.length; index++) {
-      populations[index]! += weight * final.re[index * (populations.length + 1)]!; // the diagonal
-    }
+    const final = populationsOf(evolve(stages, program.qubits, detuningRadPerNs), program.qubits);
+    for (const [index, p] of final.entries()) populations[index]! += weight * p;
   }
-  return readOut(populations, program);
+  return populations;
 }
+
+/** Nodes per qubit by the number of qubits with detuning. */
+const defaultNodes = [1, 12, 7, 5, 3, 2, 2];
 
 /** The vectors of detunings at which the program runs, and their weights. */
 function detuningGrid(
@@ -52,7 +68,7 @@ function detuningGrid(
   const used = new Set(
     program.steps.flatMap((step) => (step.kind === "detuning" ? [step.qubit] : [])),
   );
-  const nodes = options.nodes ?? (used.size <= 1 ? 12 : used.size === 2 ? 7 : 5);
+  const nodes = options.nodes ?? defaultNodes[used.size] ?? 2;
   const rule = gaussHermite(nodes);
   let grid = [{ weight: 1, detuningRadPerNs: new Array<number>(program.qubits).fill(0) }];
   for (const qubit of used) {
@@ -68,33 +84,41 @@ function detuningGrid(
   return grid;
 }
 
+const rules = new Map<number, readonly { readonly node: number; readonly weight: number }[]>();
+
 /**
  * Nodes and weights for the mean over a standard normal variable, exact for polynomials of degree 2 · count − 1.
  *
- * Maths: roots of the probabilists' Hermite polynomial He_n by Newton's method from the outermost inwards, weights
- *        n! / (n² He_{n−1}(x)²), Abramowitz and Stegun 25.4.46.
+ * Maths: roots of the probabilists' Hermite polynomial He_n, weights n! / (n He_{n−1}(x))², Abramowitz and Stegun 25.4.46.
  */
 export function gaussHermite(
   count: number,
 ): readonly { readonly node: number; readonly weight: number }[] {
+  const known = rules.get(count);
+  if (known !== undefined) return known;
+  let factorial = 1;
+  for (let k = 2; k <= count; k++) factorial *= k;
+  const rule = hermiteRoots(count).map((node) => ({
+    node,
+    weight: factorial / (count * hermite(count - 1, node)) ** 2,
+  }));
+  rules.set(count, rule);
+  return rule;
+}
+
+/** The roots are simple and lie within ±2√n: scan for changes of sign, then bisect. */
+function hermiteRoots(count: number): readonly number[] {
   const roots: number[] = [];
-  // The roots of He_n interlace and lie within ±2√n: scan for changes of sign, then bisect.
   const bound = 2 * Math.sqrt(count) + 1;
-  const scan = 200 * count;
+  const scan = 200 * count + 1; // odd, so that 0 is no point of the scan
   let previous = -bound;
   for (let step = 1; step <= scan; step++) {
     const next = -bound + (2 * bound * step) / scan;
     if (hermite(count, previous) * hermite(count, next) < 0)
       roots.push(bisect(count, previous, next));
-    else if (hermite(count, next) === 0) roots.push(next);
     previous = next;
   }
-  let factorial = 1;
-  for (let k = 2; k <= count; k++) factorial *= k;
-  return roots.map((node) => ({
-    node,
-    weight: factorial / (count * hermite(count - 1, node)) ** 2,
-  }));
+  return roots;
 }
 
 function hermite(degree: number, x: number): number {
@@ -117,170 +141,121 @@ function bisect(degree: number, low: number, high: number): number {
   return (a + b) / 2;
 }
 
-/** Runs the steps from |0…0⟩. Shapes: the density matrix as a vector [4^n], index = row + 2^n · column. */
-function evolve(program: NoisyProgram, detuningRadPerNs: readonly number[]): Complex {
-  const size = 4 ** program.qubits;
-  let state: Complex = { re: new Float64Array(size), im: new Float64Array(size) };
-  state.re[0] = 1;
-  let spare: Complex = { re: new Float64Array(size), im: new Float64Array(size) };
+/** A step ready to run: a matrix on some qubits, or a rotation by the detuning. */
+type Stage =
+  | {
+      readonly kind: "matrix";
+      readonly matrix: Float64Array;
+      readonly qubits: readonly number[];
+      readonly offsets: readonly number[];
+      readonly mask: number;
+    }
+  | { readonly kind: "detuning"; readonly qubit: number; readonly durationNs: number };
+
+/** Works out the steps once for all detunings; neighbouring steps on the same single qubit become one. */
+function compileStages(program: NoisyProgram): readonly Stage[] {
+  const stages: Stage[] = [];
   for (const step of program.steps) {
-    const { qubits, operator } = superoperator(step, detuningRadPerNs);
-    const targets = [...qubits, ...qubits.map((qubit) => qubit + program.qubits)];
-    applyTo(state, operator, targets, spare);
-    [state, spare] = [spare, state];
+    if (step.kind === "detuning") {
+      stages.push(step);
+      continue;
+    }
+    const { qubits, matrix } = transferMatrixOf(step);
+    const last = stages.at(-1);
+    if (
+      last?.kind === "matrix" &&
+      qubits.length === 1 &&
+      last.qubits.length === 1 &&
+      last.qubits[0] === qubits[0]
+    ) {
+      stages[stages.length - 1] = { ...last, matrix: multiplyTransfer(matrix, last.matrix, 4) };
+      continue;
+    }
+    const offsets = Array.from({ length: 4 ** qubits.length }, (_, local) =>
+      qubits.reduce((sum, qubit, k) => sum + ((local >> (2 * k)) & 3) * 4 ** qubit, 0),
+    );
+    stages.push({ kind: "matrix", matrix, qubits, offsets, mask: offsets.at(-1) ?? 0 });
+  }
+  return stages;
+}
+
+/** Runs the stages from |0…0⟩. Shapes: Pauli components float64 [4^n]. */
+function evolve(
+  stages: readonly Stage[],
+  qubits: number,
+  detuningRadPerNs: readonly number[],
+): Float64Array {
+  const state = new Float64Array(4 ** qubits);
+  for (let index = 0; index < 2 ** qubits; index++) state[3 * spread(index)] = 1; // products of I and Z
+  for (const stage of stages) {
+    if (stage.kind === "matrix") applyInPlace(state, stage);
+    else rotateInPlace(state, stage.qubit, (detuningRadPerNs[stage.qubit] ?? 0) * stage.durationNs);
   }
   return state;
 }
 
-const superoperators = new WeakMap<NoisyStep, { qubits: readonly number[]; operator: Complex }>();
-
-/** A step as a matrix on the vector of its qubits' density matrix: Σ K ⊗ K*, row bits low. Shapes: [4^k, 4^k]. */
-function superoperator(
-  step: NoisyStep,
-  detuningRadPerNs: readonly number[],
-): { readonly qubits: readonly number[]; readonly operator: Complex } {
-  if (step.kind === "detuning") {
-    const half = ((detuningRadPerNs[step.qubit] ?? 0) * step.durationNs) / 2;
-    const operators = [
-      { re: [Math.cos(half), 0, 0, Math.cos(half)], im: [-Math.sin(half), 0, 0, Math.sin(half)] },
-    ];
-    return { qubits: [step.qubit], operator: sumOfKraus(operators, 2) };
-  }
-  const known = superoperators.get(step);
-  if (known !== undefined) return known;
-  const made = makeSuperoperator(step);
-  superoperators.set(step, made);
-  return made;
-}
-
-function makeSuperoperator(step: Exclude<NoisyStep, { kind: "detuning" }>): {
-  readonly qubits: readonly number[];
-  readonly operator: Complex;
-} {
-  switch (step.kind) {
-    case "unitary":
-      return { qubits: step.qubits, operator: sumOfKraus([step], 2 ** step.qubits.length) };
-    case "kraus":
-      return { qubits: step.qubits, operator: sumOfKraus(step.operators, 2 ** step.qubits.length) };
-    case "pauli":
-      return {
-        qubits: step.qubits,
-        operator: sumOfKraus(
-          pauliKraus(step.probabilities, step.qubits.length),
-          2 ** step.qubits.length,
-        ),
-      };
-    case "reset":
-      return {
-        qubits: [step.qubit],
-        operator: sumOfKraus(
-          [
-            { re: [1, 0, 0, 0], im: [0, 0, 0, 0] },
-            { re: [0, 1, 0, 0], im: [0, 0, 0, 0] },
-          ],
-          2,
-        ),
-      };
-    default:
-      return step satisfies never;
-  }
-}
-
-type Matrix = { readonly re: readonly number[]; readonly im: readonly number[] };
-
-function sumOfKraus(operators: readonly Matrix[], size: number): Complex {
-  const width = size * size;
-  const out = { re: new Float64Array(width * width), im: new Float64Array(width * width) };
-  for (const { re, im } of operators) {
-    for (let row = 0; row < width; row++) {
-      for (let col = 0; col < width; col++) {
-        // row = r + size · r', col = c + size · c': K[r, c] · conj K[r', c']
-        const left = (row % size) * size + (col % size);
-        const right = Math.floor(row / size) * size + Math.floor(col / size);
-        const [a, b, c, d] = [re[left]!, im[left]!, re[right]!, -im[right]!];
-        out.re[row * width + col]! += a * c - b * d;
-        out.im[row * width + col]! += a * d + b * c;
-      }
-    }
-  }
+/** Moves bit k to position 2k. */
+function spread(bits: number): number {
+  let out = 0;
+  for (let k = 0; bits >> k !== 0; k++) out |= ((bits >> k) & 1) << (2 * k);
   return out;
 }
 
-const pauliMatrices: readonly Matrix[] = [
-  { re: [1, 0, 0, 1], im: [0, 0, 0, 0] },
-  { re: [0, 1, 1, 0], im: [0, 0, 0, 0] },
-  { re: [0, 0, 0, 0], im: [0, -1, 1, 0] },
-  { re: [1, 0, 0, -1], im: [0, 0, 0, 0] },
-];
-
-function pauliKraus(probabilities: readonly number[], qubits: number): readonly Matrix[] {
-  return probabilities.flatMap((probability, index) => {
-    if (probability === 0) return [];
-    let matrix: Matrix = { re: [Math.sqrt(probability)], im: [0] };
-    // The first listed qubit is the least significant bit of the index, so it is the right factor.
-    for (let k = 0; k < qubits; k++) {
-      matrix = kronecker(pauliMatrices[Math.floor(index / 4 ** k) % 4]!, matrix); // 0..3
+function applyInPlace(state: Float64Array, stage: Stage & { readonly kind: "matrix" }): void {
+  const { matrix, offsets, mask } = stage;
+  const size = offsets.length;
+  const local = new Float64Array(size);
+  for (let base = 0; base < state.length; base++) {
+    if ((base & mask) !== 0) continue;
+    for (let k = 0; k < size; k++) local[k] = state[base + offsets[k]!]!;
+    for (let row = 0; row < size; row++) {
+      let sum = 0;
+      for (let col = 0; col < size; col++) sum += matrix[row * size + col]! * local[col]!;
+      state[base + offsets[row]!] = sum;
     }
-    return [matrix];
+  }
+}
+
+/** RZ(angle): turns the X and Y components. */
+function rotateInPlace(state: Float64Array, qubit: number, angle: number): void {
+  const cos = Math.cos(angle);
+  const sin = Math.sin(angle);
+  const stride = 4 ** qubit;
+  for (let base = 0; base < state.length; base++) {
+    if ((base & (3 * stride)) !== 0) continue;
+    const x = state[base + stride]!;
+    const y = state[base + 2 * stride]!;
+    state[base + stride] = cos * x - sin * y;
+    state[base + 2 * stride] = sin * x + cos * y;
+  }
+}
+
+/** Probabilities of the basis states from the components of I and Z. Shapes: [4^n] to [2^n]. */
+function populationsOf(state: Float64Array, qubits: number): Float64Array {
+  const size = 2 ** qubits;
+  return Float64Array.from({ length: size }, (_, index) => {
+    let sum = 0;
+    for (let subset = 0; subset < size; subset++) {
+      const value = state[3 * spread(subset)]!;
+      sum += isOdd(index & subset) ? -value : value;
+    }
+    return sum / size;
   });
 }
 
-function kronecker(left: Matrix, right: Matrix): Matrix {
-  const n = Math.sqrt(left.re.length);
-  const m = Math.sqrt(right.re.length);
-  const re: number[] = [];
-  const im: number[] = [];
-  for (let row = 0; row < n * m; row++) {
-    for (let col = 0; col < n * m; col++) {
-      const l = Math.floor(row / m) * n + Math.floor(col / m);
-      const r = (row % m) * m + (col % m);
-      const [a, b, c, d] = [left.re[l]!, left.im[l]!, right.re[r]!, right.im[r]!];
-      re.push(a * c - b * d);
-      im.push(a * d + b * c);
-    }
-  }
-  return { re, im };
-}
-
-/** Writes `operator` applied to the target bits of `state` into `out`. The first target is the lowest bit. */
-function applyTo(
-  state: Complex,
-  operator: Complex,
-  targets: readonly number[],
-  out: Complex,
-): void {
-  const width = 2 ** targets.length;
-  const offsets = Array.from({ length: width }, (_, local) =>
-    targets.reduce((sum, target, bit) => sum + (((local >> bit) & 1) << target), 0),
-  );
-  const mask = offsets[width - 1] ?? 0;
-  for (let base = 0; base < state.re.length; base++) {
-    if ((base & mask) !== 0) continue;
-    for (let row = 0; row < width; row++) {
-      let re = 0;
-      let im = 0;
-      for (let col = 0; col < width; col++) {
-        const a = operator.re[row * width + col]!;
-        const b = operator.im[row * width + col]!;
-        if (a === 0 && b === 0) continue;
-        const c = state.re[base + offsets[col]!]!;
-        const d = state.im[base + offsets[col]!]!;
-        re += a * c - b * d;
-        im += a * d + b * c;
-      }
-      out.re[base + offsets[row]!] = re;
-      out.im[base + offsets[row]!] = im;
-    }
-  }
+function isOdd(bits: number): boolean {
+  let odd = false;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) odd = !odd;
+  return odd;
 }
 
 /** Confuses the populations as the readout does. Shapes: populations [2^n] to [2^clbits]. */
-function readOut(populations: Float64Array, program: NoisyProgram): Float64Array {
-  return confuse(
-    measuredDistribution(populations, program.readout),
-    program.readout,
-    program.clbits,
-  );
+export function readOut(
+  populations: Float64Array,
+  readout: NoisyReadout,
+  clbits: number,
+): Float64Array {
+  return confuse(measuredDistribution(populations, readout), readout, clbits);
 }
 
 function measuredDistribution(populations: Float64Array, readout: NoisyReadout): Float64Array {

@@ -1,0 +1,353 @@
+/**
+ * Fits a chip's calibration to counts of real runs: readout, incoherent extra factors, and coherent errors where the
+ * counts ask for them, by joint maximum likelihood with 95 % intervals. A part of the runs is held out and reported, so
+ * that the fit cannot praise itself. Never used: results that the vendor has corrected.
+ */
+import { QtuneError, suggest } from "@qtune/base";
+import { type CalibrationSnapshot, createSnapshot } from "../calibration.ts";
+import { type ChipModel, newestSnapshot, validateScheduled } from "../chip-model.ts";
+import type { ScheduledCircuit } from "../scheduled-circuit.ts";
+import { type FitParameter, planParameters } from "./fit-parameters.ts";
+import {
+  type CountsModel,
+  type Maximum,
+  maximiseLikelihood,
+  profileInterval,
+  standardErrors,
+} from "./maximise.ts";
+import type { RealRun } from "./real-runs.ts";
+import { applyParameters, createRunModel } from "./run-model.ts";
+import { scheduleNative } from "./schedule-native.ts";
+import { samplingFloor, totalVariationOf } from "./statistics.ts";
+
+/** Options of {@link fitChip}. */
+export interface FitOptions {
+  /** Default: the newest of the chip. */
+  readonly snapshot?: CalibrationSnapshot;
+  /** Ids of runs that are not used but reported. Default: chosen by {@link chooseHeldOut}. */
+  readonly exclude?: readonly string[];
+  /**
+   * What to do with coherent errors and correlated readout. `report` (default) gives their value and interval but leaves
+   * them out of the snapshot: runs of one length cannot tell a coherent error from an incoherent one, and the wrong one of
+   * the two extrapolates badly. `adopt` lets them join where they improve the likelihood beyond chance: for runs of
+   * several lengths.
+   */
+  readonly coherent?: "report" | "adopt";
+}
+
+/** A parameter after the fit, with its 95 % interval. */
+export interface FittedParameter {
+  readonly name: string;
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  /** What the snapshot said before. */
+  readonly before: number;
+  /** Whether it is part of the fitted snapshot. If not, value and interval are what it would have, joined alone. */
+  readonly adopted: boolean;
+  /** Twice the gain of log-likelihood when an offered parameter joins; over 6.6 is beyond chance at 1 %. */
+  readonly gain?: number;
+}
+
+/** How well the model meets a run. */
+export interface FittedRun {
+  readonly id: string;
+  /** Whether the fit saw it. */
+  readonly used: boolean;
+  /** Total variation distance after the fit, and before it. */
+  readonly tvd: number;
+  readonly tvdBefore: number;
+  /** Distance that a perfect model would show at this number of shots. */
+  readonly floor: number;
+}
+
+/** What {@link fitChip} returns. */
+export interface FitResult {
+  readonly snapshot: CalibrationSnapshot;
+  readonly parameters: readonly FittedParameter[];
+  readonly runs: readonly FittedRun[];
+  /** Runs with the same circuit and qubits, their counts added up. */
+  readonly pools: readonly (Omit<FittedRun, "id" | "used"> & { readonly ids: readonly string[] })[];
+  readonly logLikelihood: number;
+}
+
+/** An offered parameter joins when twice its gain of log-likelihood exceeds the 1 % point of χ² with one degree of freedom. */
+const joinThreshold = 6.635;
+
+/**
+ * Fits a chip to real runs.
+ *
+ * Effect: pure, deterministic. The fitted snapshot has kind `fitted` and names its parent.
+ * Cost:   seconds for tens of runs of up to 3 qubits.
+ * Errors: invalid_argument when nothing is left to fit, an excluded id does not exist, or a run does not fit the snapshot.
+ */
+export function fitChip(
+  runs: readonly RealRun[],
+  chip: ChipModel,
+  options: FitOptions = {},
+): FitResult {
+  const snapshot = options.snapshot ?? newestSnapshot(chip);
+  const heldOut = new Set(options.exclude ?? chooseHeldOut(runs));
+  assertKnown(heldOut, runs);
+  const schedules = runs.map((run) => scheduleRun(run, chip, snapshot));
+  const used = runs.flatMap((run, index) => (heldOut.has(run.id) ? [] : [index]));
+  if (used.length === 0) {
+    throw new QtuneError(
+      "invalid_argument",
+      "expected at least one run to fit but all are held out",
+      { where: "runs" },
+    );
+  }
+  const usedSchedules = used.flatMap((index) => schedules[index] ?? []);
+  const plan = planParameters(usedSchedules, snapshot);
+  const all = [...plan.base, ...plan.offered];
+  const counts = used.flatMap((index) => runs[index]?.counts ?? []);
+  const model: CountsModel = {
+    counts,
+    distributions: createRunModel(usedSchedules, all, chip, snapshot).distributions,
+    min: all.map(({ min }) => min),
+    max: all.map(({ max }) => max),
+  };
+  const offered = new Set(all.map((_, j) => j).filter((j) => j >= plan.base.length));
+  const start = Float64Array.from(all, ({ start: value }) => value);
+  const base = maximiseLikelihood(model, start, offered);
+  const { maximum, fixed } =
+    options.coherent === "adopt"
+      ? adoptOffered(model, all, { maximum: base, fixed: offered })
+      : { maximum: base, fixed: offered };
+  const errors = standardErrors(maximum.information, all.length);
+  const parameters = all.map((parameter, j) =>
+    fixed.has(j)
+      ? describeOffered(model, maximum, parameter, j, fixed)
+      : describeFitted(model, maximum, parameter, j, { error: errors[j] ?? Infinity, fixed }),
+  );
+  const time = latestTime(runs, snapshot);
+  const kept = all.flatMap((parameter, j) => (fixed.has(j) ? [] : [{ parameter, j }]));
+  const fitted = createSnapshot(
+    {
+      ...applyParameters(
+        snapshot,
+        kept.map(({ parameter }) => parameter),
+        kept.map(({ j }) => maximum.values[j] ?? 0),
+        { method: "maximum likelihood", time, errors: kept.map(({ j }) => errors[j] ?? Infinity) },
+      ),
+      kind: "fitted",
+      calibratedAt: time,
+      source: `${snapshot.source}; fitted to ${used.length} runs`,
+      parentId: snapshot.id,
+    },
+    chip.topology,
+  );
+  return {
+    snapshot: fitted,
+    parameters,
+    ...report(runs, schedules, heldOut, { chip, snapshot, fitted }),
+    logLikelihood: maximum.logLikelihood,
+  };
+}
+
+/**
+ * Chooses what to hold out when the user does not: of every experiment with runs of several lengths on the same qubits,
+ * the longest where there are two lengths, a middle one where there are more.
+ */
+export function chooseHeldOut(runs: readonly RealRun[]): readonly string[] {
+  const groups = new Map<string, { readonly id: string; readonly length: number }[]>();
+  for (const { id, experiment, executed } of runs) {
+    const gates = executed.operations.filter(({ kind }) => kind === "gate");
+    const qubits = [
+      ...new Set(gates.flatMap((gate) => (gate.kind === "gate" ? gate.qubits : []))),
+    ].sort();
+    if (qubits.length === 0 || experiment === "readout") continue;
+    const key = `${experiment} ${qubits.join(",")}`;
+    groups.set(key, [...(groups.get(key) ?? []), { id, length: gates.length }]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const lengths = [...new Set(group.map(({ length }) => length))].sort((a, b) => a - b);
+    if (lengths.length < 2) return [];
+    const chosen = lengths.length === 2 ? lengths[1] : lengths[lengths.length >> 1];
+    return group.filter(({ length }) => length === chosen).map(({ id }) => id);
+  });
+}
+
+function assertKnown(ids: ReadonlySet<string>, runs: readonly RealRun[]): void {
+  const known = runs.map(({ id }) => id);
+  for (const id of ids) {
+    if (known.includes(id)) continue;
+    const close = suggest(id, known);
+    throw new QtuneError(
+      "invalid_argument",
+      `expected the id of a run but was given ${id}${close === undefined ? "" : `; did you mean ${close}?`}`,
+      { where: "exclude" },
+    );
+  }
+}
+
+function scheduleRun(
+  run: RealRun,
+  chip: ChipModel,
+  snapshot: CalibrationSnapshot,
+): ScheduledCircuit {
+  const schedule = scheduleNative(run.executed, chip.timing);
+  const issues = validateScheduled(chip, schedule, snapshot).filter(
+    ({ where }) => where !== "circuit",
+  );
+  if (issues.length > 0) {
+    throw QtuneError.fromIssues(
+      issues.map((issue) => ({ ...issue, where: `runs[${run.id}]: ${issue.where}` })),
+    );
+  }
+  return schedule;
+}
+
+/** Parameters that stay where they are, and the best values of the others. */
+interface Search {
+  readonly maximum: Maximum;
+  readonly fixed: ReadonlySet<number>;
+}
+
+/** Lets offered parameters join one at a time, the best first, while the gain is beyond chance. */
+function adoptOffered(model: CountsModel, all: readonly FitParameter[], from: Search): Search {
+  let { maximum } = from;
+  const fixed = new Set(from.fixed);
+  for (;;) {
+    let best: { readonly j: number; readonly maximum: Maximum } | undefined;
+    for (const j of fixed) {
+      const trial = joinParameter(model, maximum, all[j], j, fixed);
+      if (trial.logLikelihood > (best?.maximum.logLikelihood ?? -Infinity))
+        best = { j, maximum: trial };
+    }
+    if (
+      best === undefined ||
+      2 * (best.maximum.logLikelihood - maximum.logLikelihood) < joinThreshold
+    ) {
+      return { maximum, fixed };
+    }
+    fixed.delete(best.j);
+    maximum = best.maximum;
+  }
+}
+
+/** The best fit with one more parameter. A coherent error has no slope at zero, so it starts on either side. */
+function joinParameter(
+  model: CountsModel,
+  from: Maximum,
+  parameter: FitParameter | undefined,
+  j: number,
+  fixed: ReadonlySet<number>,
+): Maximum {
+  const others = new Set([...fixed].filter((other) => other !== j));
+  const offset = parameter?.quantity.endsWith("Rad") === true ? 0.2 : 0.01;
+  const center = from.values[j] ?? 0;
+  const trials = [center + offset, center - offset].map((value) =>
+    maximiseLikelihood(model, from.values.with(j, value), others),
+  );
+  return trials.reduce((a, b) => (b.logLikelihood > a.logLikelihood + 1e-6 ? b : a), from);
+}
+
+function describeOffered(
+  model: CountsModel,
+  maximum: Maximum,
+  parameter: FitParameter,
+  j: number,
+  fixed: ReadonlySet<number>,
+): FittedParameter {
+  const joined = joinParameter(model, maximum, parameter, j, fixed);
+  const others = new Set([...fixed].filter((other) => other !== j));
+  const guess = parameter.quantity.endsWith("Rad") ? 0.2 : 0.01;
+  return {
+    name: parameter.name,
+    value: joined.values[j] ?? 0,
+    ...profileInterval(model, joined, j, guess, others),
+    before: parameter.start,
+    adopted: false,
+    gain: 2 * (joined.logLikelihood - maximum.logLikelihood),
+  };
+}
+
+/** Readout: normal interval, its likelihood is close to normal. Gates: profile likelihood. */
+function describeFitted(
+  model: CountsModel,
+  maximum: Maximum,
+  parameter: FitParameter,
+  j: number,
+  known: { readonly error: number; readonly fixed: ReadonlySet<number> },
+): FittedParameter {
+  const value = maximum.values[j] ?? 0;
+  const { name, start: before, min, max } = parameter;
+  const { error, fixed } = known;
+  if (parameter.quantity === "readoutF0" || parameter.quantity === "readoutF1") {
+    const low = Math.max(min, value - 1.96 * error);
+    return { name, value, low, high: Math.min(max, value + 1.96 * error), before, adopted: true };
+  }
+  const guess = Number.isFinite(error) ? 1.96 * error : 0.01;
+  const interval = profileInterval(model, maximum, j, guess, fixed);
+  return { name, value, ...interval, before, adopted: true };
+}
+
+function latestTime(runs: readonly RealRun[], snapshot: CalibrationSnapshot): string {
+  const times = runs.flatMap(({ finishedAt }) => finishedAt ?? []);
+  const latest = times.toSorted((a, b) => Date.parse(a) - Date.parse(b)).at(-1);
+  return latest ?? snapshot.calibratedAt;
+}
+
+/** Distances of all runs and pools before and after. */
+function report(
+  runs: readonly RealRun[],
+  schedules: readonly ScheduledCircuit[],
+  heldOut: ReadonlySet<string>,
+  models: {
+    readonly chip: ChipModel;
+    readonly snapshot: CalibrationSnapshot;
+    readonly fitted: CalibrationSnapshot;
+  },
+): Pick<FitResult, "runs" | "pools"> {
+  const predict = (snapshot: CalibrationSnapshot): readonly Float64Array[] =>
+    createRunModel(schedules, [], models.chip, snapshot).distributions(new Float64Array());
+  const before = predict(models.snapshot);
+  const after = predict(models.fitted);
+  const compare = (indices: readonly number[]): Omit<FittedRun, "id" | "used"> => {
+    const counts = new Map<number, number>();
+    for (const index of indices) {
+      for (const [outcome, count] of runs[index]?.counts ?? []) {
+        counts.set(outcome, (counts.get(outcome) ?? 0) + count);
+      }
+    }
+    const shots = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    const first = indices[0] ?? 0;
+    const frequencies = Array.from(
+      after[first] ?? [],
+      (_, outcome) => (counts.get(outcome) ?? 0) / shots,
+    );
+    return {
+      tvd: totalVariationOf(counts, after[first] ?? new Float64Array()),
+      tvdBefore: totalVariationOf(counts, before[first] ?? new Float64Array()),
+      floor: samplingFloor(frequencies, shots),
+    };
+  };
+  const groups = new Map<string, number[]>();
+  for (const [index, schedule] of schedules.entries()) {
+    const key = poolKey(schedule);
+    groups.set(key, [...(groups.get(key) ?? []), index]);
+  }
+  return {
+    runs: runs.map(({ id }, index) => ({ id, used: !heldOut.has(id), ...compare([index]) })),
+    pools: [...groups.values()]
+      .filter((indices) => indices.length > 1)
+      .map((indices) => ({
+        ids: indices.flatMap((index) => runs[index]?.id ?? []),
+        ...compare(indices),
+      })),
+  };
+}
+
+/** Schedules that do the same: same instructions at the same times, axes up to rounding in the text. */
+function poolKey(schedule: ScheduledCircuit): string {
+  const turn = (angle: unknown): string =>
+    typeof angle === "number" ? (Math.round(angle * 1e6) / 1e6).toFixed(5) : JSON.stringify(angle);
+  const parts = schedule.instructions.map((instruction) =>
+    instruction.kind === "rphi"
+      ? `${instruction.qubit}@${instruction.startNs}:${turn(instruction.thetaRad)}`
+      : JSON.stringify({ ...instruction, durationNs: 0 }),
+  );
+  return parts.sort().join(" ");
+}

@@ -1,0 +1,141 @@
+import type { CalibrationSnapshot } from "../calibration.ts";
+import {
+  type CouplerQuantity,
+  type QubitQuantity,
+  couplerQuantityTable,
+  qubitQuantityTable,
+} from "../calibration-quantities.ts";
+import { couplerKey } from "../topology.ts";
+import { instructionQubits, type ScheduledCircuit } from "../scheduled-circuit.ts";
+
+/** A number that the fit may change: one quantity of one qubit or coupler. */
+export type FitParameter = {
+  /** `q56.readoutF1`, `c56-62.incoherentFactor`. */
+  readonly name: string;
+  /** What the snapshot says, or no effect. */
+  readonly start: number;
+  readonly min: number;
+  readonly max: number;
+} & (
+  | { readonly of: "qubit"; readonly qubit: number; readonly quantity: QubitQuantity }
+  | {
+      readonly of: "coupler";
+      readonly a: number;
+      readonly b: number;
+      readonly quantity: CouplerQuantity;
+    }
+);
+
+/** What the runs can tell: parameters that are always fitted, and those that must earn their place. */
+export interface ParameterPlan {
+  readonly base: readonly FitParameter[];
+  readonly offered: readonly FitParameter[];
+}
+
+/** A single-qubit run needs this many pulses to say something about errors per pulse. */
+const manyPulses = 20;
+
+/**
+ * Chooses the parameters for a set of runs: readout of every measured qubit, one incoherent factor per coupler in use, one
+ * per qubit with long runs of its own. Coherent errors and correlated readout are offered: they join only where they
+ * improve the likelihood beyond chance.
+ */
+export function planParameters(
+  schedules: readonly ScheduledCircuit[],
+  snapshot: CalibrationSnapshot,
+): ParameterPlan {
+  const measured = new Set<number>();
+  const couplers = new Map<string, { a: number; b: number }>();
+  const driven = new Set<number>();
+  for (const schedule of schedules) {
+    const pulses = schedule.instructions.filter(({ kind }) => kind === "rphi").length;
+    if (schedule.physicalQubits.length === 1 && pulses >= manyPulses) {
+      for (const qubit of schedule.physicalQubits) driven.add(qubit);
+    }
+    for (const instruction of schedule.instructions) {
+      if (instruction.kind === "measure") measured.add(instruction.qubit);
+      if (instruction.kind !== "cz") continue;
+      const [i = 0, j = 0] = instructionQubits(instruction);
+      couplers.set(couplerKey(i, j), { a: Math.min(i, j), b: Math.max(i, j) });
+    }
+  }
+  const ascending = (a: number, b: number): number => a - b;
+  const pairs = [...couplers.values()].sort((x, y) => x.a - y.a || x.b - y.b);
+  return {
+    base: [
+      ...[...measured]
+        .sort(ascending)
+        .flatMap((qubit) => [
+          qubitParameter(snapshot, qubit, "readoutF0", 0.98),
+          qubitParameter(snapshot, qubit, "readoutF1", 0.98),
+        ]),
+      ...[...driven]
+        .sort(ascending)
+        .map((qubit) => qubitParameter(snapshot, qubit, "singleQubitFactor", 1)),
+      ...pairs.map((pair) => couplerParameter(snapshot, pair, "incoherentFactor", 1)),
+    ],
+    offered: [
+      ...[...driven]
+        .sort(ascending)
+        .map((qubit) => qubitParameter(snapshot, qubit, "overRotation", 0)),
+      ...pairs.flatMap((pair) => [
+        couplerParameter(snapshot, pair, "conditionalPhaseRad", 0),
+        couplerParameter(snapshot, pair, "phaseARad", 0),
+        couplerParameter(snapshot, pair, "phaseBRad", 0),
+        couplerParameter(snapshot, pair, "readoutFlip", 0),
+      ]),
+    ],
+  };
+}
+
+function qubitParameter(
+  snapshot: CalibrationSnapshot,
+  qubit: number,
+  quantity: QubitQuantity,
+  neutral: number,
+): FitParameter {
+  const known = snapshot.qubits.find(({ id }) => id === qubit)?.values[quantity]?.value;
+  const { min, max } = qubitQuantityTable[quantity];
+  return {
+    name: `q${qubit}.${quantity}`,
+    start: known ?? neutral,
+    min: floorOf(quantity, min),
+    max: ceilingOf(quantity, max),
+    of: "qubit",
+    qubit,
+    quantity,
+  };
+}
+
+function couplerParameter(
+  snapshot: CalibrationSnapshot,
+  pair: { readonly a: number; readonly b: number },
+  quantity: CouplerQuantity,
+  neutral: number,
+): FitParameter {
+  const { a, b } = pair;
+  const row = snapshot.couplers.find((coupler) => coupler.a === a && coupler.b === b);
+  const { min, max } = couplerQuantityTable[quantity];
+  return {
+    name: `c${a}-${b}.${quantity}`,
+    start: row?.values[quantity]?.value ?? neutral,
+    min: floorOf(quantity, min),
+    max,
+    of: "coupler",
+    a,
+    b,
+    quantity,
+  };
+}
+
+/** Inside the table's range, and where the likelihood is smooth. */
+function floorOf(quantity: string, min: number): number {
+  if (quantity.endsWith("Factor")) return 0.05;
+  if (quantity === "overRotation") return -0.2;
+  return quantity.startsWith("readoutF") && quantity !== "readoutFlip" ? 1e-4 : min;
+}
+
+function ceilingOf(quantity: string, max: number): number {
+  if (quantity === "overRotation") return 0.2;
+  return quantity.startsWith("readoutF") && quantity !== "readoutFlip" ? 1 - 1e-4 : max;
+}
