@@ -1,6 +1,6 @@
 import { addAngles, type Angle } from "@qtune/circuit";
 import { isDiagonal } from "./dependencies.ts";
-import { pairCzCount } from "./pair-cost.ts";
+import { wrap } from "./euler.ts";
 import { rotation } from "./matrix.ts";
 import { mergeLocals } from "./merge-locals.ts";
 import {
@@ -48,6 +48,7 @@ function cancelOnce(operations: readonly WorkOperation[]): readonly WorkOperatio
       out.push(operation);
       continue;
     }
+    if (operation.kind === "zz" && isWholeTurn(operation)) continue;
     const [a, b] =
       operation.a < operation.b ? [operation.a, operation.b] : [operation.b, operation.a];
     const key = `${a}.${run.get(a) ?? 0}-${b}.${run.get(b) ?? 0}`;
@@ -82,15 +83,17 @@ function fuse(
   // CZ = ZZ(−π/2) · RZ(π/2) ⊗ RZ(π/2) up to phase.
   const turns =
     first.kind === "cz" || second.kind === "cz" ? [local(a, quarter), local(b, quarter)] : [];
-  return { pair: pair.angle === 0 || isWholeTurn(pair) ? undefined : pair, turns };
+  return { pair: isWholeTurn(pair) ? undefined : pair, turns };
 }
 
 function zzAngle(operation: CzWork | ZzWork): Angle {
   return operation.kind === "cz" ? -Math.PI / 2 : operation.angle;
 }
 
-/** ZZ(2πk) is a phase; other angles without CZ are products of Z and stay until they are expanded. */
-function isWholeTurn(operation: ZzWork): boolean {
-  if (typeof operation.angle !== "number" || pairCzCount(operation) !== 0) return false;
-  return Math.abs(Math.round(operation.angle / (Math.PI / 2))) % 4 === 0;
+/** Angles below this are left out: cloud interfaces of chips carry eight decimals. */
+const smallestAngle = 1e-8;
+
+/** Tells whether a ZZ rotation is a phase: its angle a multiple of 2π. */
+function isWholeTurn({ angle }: ZzWork): boolean {
+  return typeof angle === "number" && Math.abs(wrap(angle)) < smallestAngle;
 }

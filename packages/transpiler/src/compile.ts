@@ -110,10 +110,17 @@ export interface CompiledCircuit {
 }
 
 const efforts: Readonly<Record<CompileLevel, PlacementEffort>> = {
-  0: { perfectSteps: 20_000, trials: 1, passes: 0, finals: 1 },
-  1: { perfectSteps: 50_000, trials: 4, passes: 1, finals: 1 },
-  2: { perfectSteps: 200_000, trials: 8, passes: 2, finals: 2 },
-  3: { perfectSteps: 1_000_000, trials: 20, passes: 2, finals: 4 },
+  0: { perfectSteps: 20_000, minTrials: 1, maxTrials: 1, gateBudget: 0, passes: 0, finals: 1 },
+  1: { perfectSteps: 50_000, minTrials: 2, maxTrials: 4, gateBudget: 1_000, passes: 1, finals: 1 },
+  2: { perfectSteps: 100_000, minTrials: 3, maxTrials: 8, gateBudget: 3_000, passes: 2, finals: 2 },
+  3: {
+    perfectSteps: 300_000,
+    minTrials: 5,
+    maxTrials: 24,
+    gateBudget: 6_000,
+    passes: 2,
+    finals: 3,
+  },
 };
 
 /**

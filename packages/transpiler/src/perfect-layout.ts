@@ -111,6 +111,7 @@ function visitEmbeddings(
 ): void {
   const { order, earlier } = searchOrder(pattern);
   if (pattern.qubits === 0 || pattern.qubits > coupling.qubits.length) return;
+  const leastRest = leastRemainingCosts(pattern, coupling, order, earlier);
   const layout = new Array<number>(pattern.qubits).fill(-1);
   const used = new Uint8Array(coupling.size);
   const total = search.maxSteps ?? 200_000;
@@ -125,7 +126,8 @@ function visitEmbeddings(
     const q = order[depth] ?? 0;
     const placed = earlier[depth] ?? [];
     for (const { qubit, cost: added } of continuations(q, placed)) {
-      if (cost + added >= visitor.bound()) return; // sorted: the rest costs more
+      // Sorted: the rest costs more. The margin keeps sums in another order from looking cheaper.
+      if (cost + added + (leastRest[depth + 1] ?? 0) >= visitor.bound() - 1e-12) return;
       if (++steps > allowed) return;
       layout[q] = qubit;
       used[qubit] = 1;
@@ -156,13 +158,35 @@ function visitEmbeddings(
   // Every starting qubit gets an equal share of the steps that are left, so no corner of the chip is forgotten.
   const roots = continuations(order[0] ?? 0, []);
   roots.forEach(({ qubit, cost }, index) => {
-    if (cost >= visitor.bound()) return;
+    if (cost + (leastRest[1] ?? 0) >= visitor.bound() - 1e-12) return;
     allowed = steps + Math.ceil((total - steps) / (roots.length - index));
     layout[order[0] ?? 0] = qubit;
     used[qubit] = 1;
     descend(1, cost);
     used[qubit] = 0;
   });
+}
+
+/** What the qubits from each depth on cost at least: every operation on the best qubit or coupler of the chip. */
+function leastRemainingCosts(
+  pattern: Pattern,
+  coupling: Coupling,
+  order: readonly number[],
+  earlier: readonly (readonly PlacedNeighbour[])[],
+): readonly number[] {
+  const least = (costs: Float64Array) =>
+    costs.reduce((best, cost) => Math.min(best, cost), Infinity);
+  const cz = least(coupling.czCost);
+  const pulse = least(coupling.pulseCost);
+  const readout = least(coupling.readoutCost);
+  const rest = new Array<number>(order.length + 1).fill(0);
+  for (let depth = order.length - 1; depth >= 0; depth--) {
+    const q = order[depth] ?? 0;
+    let cost = (pattern.pulses[q] ?? 0) * pulse + (pattern.measured[q] === true ? readout : 0);
+    for (const placed of earlier[depth] ?? []) cost += placed.cz * cz;
+    rest[depth] = (rest[depth + 1] ?? 0) + cost;
+  }
+  return rest;
 }
 
 /** Orders qubits so that each one (where possible) has placed neighbours, as many as possible, the busiest first. */

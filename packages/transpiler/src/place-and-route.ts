@@ -14,8 +14,10 @@ import { type WorkCircuit, type WorkOperation, isPair, relabel } from "./work.ts
 export interface PlacementEffort {
   /** Steps of the search for a perfect match. */
   readonly perfectSteps: number;
-  /** Routed trials where there is none. */
-  readonly trials: number;
+  /** Routed trials where there is none: as many as make `gateBudget` two-qubit gates, within these bounds. */
+  readonly minTrials: number;
+  readonly maxTrials: number;
+  readonly gateBudget: number;
   /** Passes forwards and backwards per trial, before the last ones. */
   readonly passes: number;
   /** Last passes forwards per trial, which differ in how ties are broken. */
@@ -43,9 +45,14 @@ export function placeAndRoute(
   if (circuit.qubits > largest) throw tooWide(circuit.qubits, regions);
   const forwards = createRoutingProblem(circuit.operations, coupling);
   const backwards = createRoutingProblem(circuit.operations.toReversed(), coupling);
+  const gates = Math.max(1, circuit.operations.filter(isPair).length);
+  const trials = Math.min(
+    effort.maxTrials,
+    Math.max(effort.minTrials, Math.ceil(effort.gateBudget / gates)),
+  );
   let best: { readonly layout: readonly number[]; readonly trial: number } | undefined;
   let bestCost = Infinity;
-  for (let trial = 0; trial < effort.trials; trial++) {
+  for (let trial = 0; trial < trials; trial++) {
     const random = createRandom(seed, "route", trial);
     let layout: readonly number[] =
       trial === 0
