@@ -134,6 +134,11 @@ export function createRunQueue(options: {
   };
 
   const record = (name: string, event: RunEvent): void => {
+    if (event.$case === "checkpoint") {
+      const value = { ...event.value, name: `${name}/checkpoints/${event.value.name}` };
+      store.addEvents(name, [{ $case: "checkpoint", value }]);
+      return;
+    }
     if (event.$case !== "metrics") {
       store.addEvents(name, [event]);
       return;

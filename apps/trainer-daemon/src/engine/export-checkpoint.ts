@@ -1,16 +1,17 @@
 /** Files of a trained adapter in a published format. */
-import { type Abortable, type OnProgress, QtuneError } from "@qtune/base";
+import { saveAdapter, toLora } from "@qtune/adapters";
+import { QtuneError } from "@qtune/base";
 import { trainingV1 } from "@qtune/contracts";
-import { type EvaluationTarget, type ExportFormat, exportAdapter } from "@qtune/trainer";
+import type { EvaluationTarget } from "@qtune/trainer";
 
-const formats: Readonly<Record<number, ExportFormat | undefined>> = {
-  [trainingV1.ExportFormat.EXPORT_FORMAT_PEFT]: "peft",
-  [trainingV1.ExportFormat.EXPORT_FORMAT_SAFETENSORS]: "safetensors",
-  [trainingV1.ExportFormat.EXPORT_FORMAT_GGUF]: "gguf",
-  [trainingV1.ExportFormat.EXPORT_FORMAT_GGUF_LORA]: "gguf-lora",
-};
+const { ExportFormat } = trainingV1;
 
-/** Writes an export. Errors: failed_precondition where the adapter cannot be put into the format, with the reason. */
+/**
+ * Writes an export into an empty folder.
+ *
+ * Errors: failed_precondition where the adapter is not linear in its input, with the reason; unimplemented for formats
+ *         that this daemon does not write.
+ */
 export async function exportCheckpoint(
   target: EvaluationTarget,
   request: {
@@ -18,19 +19,34 @@ export async function exportCheckpoint(
     readonly merge: boolean;
     readonly directory: string;
   },
-  options: Abortable & { readonly onProgress: OnProgress },
 ): Promise<void> {
-  const format = formats[request.format];
-  if (format === undefined)
+  const { adapter, model } = target;
+  if (adapter === undefined) {
+    throw new QtuneError("invalid_argument", "expected a checkpoint with an adapter", {
+      where: "name",
+    });
+  }
+  if (request.merge) {
     throw new QtuneError(
-      "invalid_argument",
-      "expected a format: PEFT, SAFETENSORS, GGUF or GGUF_LORA",
-      { where: "format" },
+      "unimplemented",
+      "this daemon exports adapters; `qtune merge` merges a downloaded one into its model",
+      { where: "merge" },
     );
-  await exportAdapter(target, {
-    format,
-    merge: request.merge,
-    directory: request.directory,
-    ...options,
-  });
+  }
+  const provenance = { base: { name: model.identity.source, sha256: model.identity.sha256 } };
+  switch (request.format) {
+    case ExportFormat.EXPORT_FORMAT_SAFETENSORS:
+      return saveAdapter(request.directory, adapter.adapter, adapter.values, provenance);
+    case ExportFormat.EXPORT_FORMAT_PEFT: {
+      const lora =
+        adapter.adapter.config.kind === "lora" ? adapter : toLora(adapter.adapter, adapter.values);
+      return saveAdapter(request.directory, lora.adapter, lora.values, provenance);
+    }
+    default:
+      throw new QtuneError(
+        "unimplemented",
+        "expected PEFT or SAFETENSORS; `qtune export` writes GGUF from a downloaded adapter",
+        { where: "format" },
+      );
+  }
 }

@@ -78,7 +78,11 @@ function promptOf(tokenizer: Tokenizer, { prompt }: trainingV1.GenerateRequest):
     case "text":
       return tokenizer.encode(prompt.value);
     case "chat":
-      return encodeChat(tokenizer, prompt.value.messages, { addGenerationPrompt: true }).ids;
+      return encodeChat(
+        tokenizer,
+        prompt.value.messages.map(({ role, content }) => ({ role, content })),
+        { addGenerationPrompt: true },
+      ).ids;
     case "tokens":
       return [...prompt.value.ids];
     case undefined:

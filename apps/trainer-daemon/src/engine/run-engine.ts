@@ -2,26 +2,26 @@
  * Training in this process: the port of the daemon on top of `@qtune/trainer`. Long work is native (onnxruntime) or in
  * workers (circuits), so the event loop stays free for calls.
  */
+import os from "node:os";
 import path from "node:path";
+import { loadAdapter } from "@qtune/adapters";
 import { type Abortable, QtuneError } from "@qtune/base";
 import { trainingV1 } from "@qtune/contracts";
-import { createGenerator, encodeChat } from "@qtune/llm";
 import { estimateToWire, usageToWire } from "@qtune/rpc";
 import {
   type EvalConfig,
   type EvaluationTarget,
   type RunConfig,
   evaluateModel,
-  executorSchema,
+  linearSites,
   listCheckpoints,
-  loadCheckpointAdapter,
   parseEvalConfig,
   parseRunConfig,
   planRun,
   probeGradient,
   runConfigSchemaId,
   runTraining,
-  validateBySchema,
+  validateRunConfig,
 } from "@qtune/trainer";
 import type { ExecutorPool } from "../executors.ts";
 import type { ResolvedRun, RunEngine, Target } from "../run-engine.ts";
@@ -68,8 +68,9 @@ export function createRunEngine(options: RunEngineOptions): RunEngine {
     ...config,
     data: { ...config.data, source: resolveData(config.data.source, "data.source") },
   });
+  /** Checks the `executor` part of a configuration by the schema of the whole. */
   const parseExecutor = (json: string): RunConfig["executor"] =>
-    validateBySchema(executorSchema, json === "" ? {} : parseJson(json, "executor_json"));
+    validateRunConfig({ ...smallestRun, executor: parseJson(json, "executor_json") }).executor;
 
   const openTarget = async (
     target: Target,
@@ -83,18 +84,15 @@ export function createRunEngine(options: RunEngineOptions): RunEngine {
     const config = parseRunConfig(target.configJson);
     const opened = await library.open(config.model, { signal });
     const settings = executorJson === "" ? config.executor : parseExecutor(executorJson);
-    const loaded = await loadCheckpointAdapter({
-      directory: path.join(target.runDirectory, target.checkpoint),
-      config,
-      model: opened.model,
-    });
-    return {
-      ...opened,
-      adapter: loaded,
-      executor: executors.open(settings),
-      circuits: settings,
-      step: loaded.step,
-    };
+    const { config: modelConfig, identity } = opened.model;
+    const base = { name: identity.source, sha256: identity.sha256 };
+    const adapter = await loadAdapter(
+      path.join(target.runDirectory, target.checkpoint),
+      linearSites(modelConfig),
+      base,
+    );
+    const step = Number(/-(\d+)$/.exec(target.checkpoint)?.[1] ?? 0);
+    return { ...opened, adapter, executor: executors.open(settings), circuits: settings, step };
   };
 
   return {
@@ -120,31 +118,31 @@ export function createRunEngine(options: RunEngineOptions): RunEngine {
         config,
         ...opened,
         executor: executors.open(config.executor),
-        signal,
+        threads: os.availableParallelism(),
       });
       return trainingV1.ValidateRunResponse.fromPartial({
-        trainableParameters: BigInt(plan.trainableParameters),
+        trainableParameters: BigInt(plan.parameters.total),
         totalParameters: BigInt(plan.totalParameters),
         totalSteps: plan.totalSteps,
         memoryBytes: BigInt(Math.round(plan.memoryBytes)),
         wallSeconds: plan.wallSeconds,
-        circuits: estimateToWire(plan.circuits),
+        ...(plan.circuits === undefined ? {} : { circuits: estimateToWire(plan.circuits) }),
         warnings: [...plan.warnings],
       });
     },
 
     train: async (run: ResolvedRun, context) => {
       const config = localConfig(parseRunConfig(run.json));
-      const opened = await library.open(config.model, {
-        signal: context.signal,
-        onProgress: (progress) => forward({ kind: "progress", progress }),
-      });
       const forward = (event: Parameters<typeof eventToWire>[0]): void => {
         if (event.kind === "state" && (event.state === "waiting" || event.state === "running"))
           context.onWaiting(event.reason);
         const message = eventToWire(event);
         if (message !== undefined) context.onEvent(message);
       };
+      const opened = await library.open(config.model, {
+        signal: context.signal,
+        onProgress: (progress) => forward({ kind: "progress", progress }),
+      });
       const result = await runTraining({
         config,
         ...opened,
@@ -176,12 +174,15 @@ export function createRunEngine(options: RunEngineOptions): RunEngine {
       if (target.kind !== "checkpoint")
         throw new QtuneError("invalid_argument", "expected a checkpoint", { where: "checkpoint" });
       const config = localConfig(parseRunConfig(target.configJson));
-      const opened = await openTarget(target, request.executorJson, { signal });
+      const settings = parseExecutor(request.executorJson);
       const probes = probeGradient({
-        ...opened,
         config,
+        checkpoint: path.join(target.runDirectory, target.checkpoint),
+        ...(await library.open(config.model, { signal })),
         exactExecutor: executors.open({ kind: "exact" }),
-        module: request.module === "" ? undefined : request.module,
+        device: executors.open(settings),
+        settings,
+        module: request.module,
         tokens: request.tokens,
         steps: request.steps,
         signal,
@@ -193,21 +194,21 @@ export function createRunEngine(options: RunEngineOptions): RunEngine {
 
     generate: async function* (target, request, { signal }) {
       const opened = await openTarget(target, request.executorJson, { signal });
-      yield* generate(opened, request, { signal, createGenerator, encodeChat });
+      yield* generate(opened, request, { signal });
     },
 
-    exportAdapter: async (target, request, { signal, onProgress }) => {
+    exportAdapter: async (target, request, { signal }) => {
       if (target.kind !== "checkpoint")
         throw new QtuneError("invalid_argument", "expected a checkpoint", { where: "name" });
       const opened = await openTarget(target, "", { signal });
-      await exportCheckpoint(opened, target, request, { signal, onProgress });
+      await exportCheckpoint(opened, request);
     },
 
     listCheckpoints: async (runDirectory) =>
       (await listCheckpoints(runDirectory)).map((info) => ({
         ...trainingV1.Checkpoint.fromPartial({
           step: info.step,
-          createTime: info.createTime,
+          createTime: info.savedAt,
           sizeBytes: BigInt(info.sizeBytes),
           best: info.best,
           final: info.final,
@@ -219,6 +220,9 @@ export function createRunEngine(options: RunEngineOptions): RunEngine {
     close: () => library.close(),
   };
 }
+
+/** The least that the schema accepts, to check one part of a configuration alone. */
+const smallestRun = { model: "none", adapter: { kind: "lora", rank: 1 } };
 
 function parseJson(text: string, where: string): unknown {
   try {
