@@ -1,3 +1,5 @@
 import { appConfig } from "../../tools/tsup.base.ts";
 
-export default appConfig();
+export default appConfig({
+  entry: { main: "src/main.ts", index: "src/index.ts", worker: "src/compute/worker.ts" },
+});

@@ -31,7 +31,11 @@ export {
   type RetryPolicy,
   createChannel,
 } from "./client/channel.ts";
-export { type MethodCall, type ServiceClient, createServiceClient } from "./client/service-client.ts";
+export {
+  type MethodCall,
+  type ServiceClient,
+  createServiceClient,
+} from "./client/service-client.ts";
 export { type Target, parseTarget } from "./client/target.ts";
 
 // For other packages: hosting a service.
@@ -53,6 +57,7 @@ export {
   type Quotas,
   type TokenTable,
   anonymous,
+  authenticate,
   parseTokenFile,
 } from "./server/auth.ts";
 export { type Scope, scopeOf, scopes } from "./server/scope-table.ts";

@@ -1,0 +1,393 @@
+/**
+ * What a worker does for a chip: check and place a batch, run one chip job of a stored plan, show what the compiler makes
+ * of a circuit. Everything here is a function of the request; what is kept between calls only saves time.
+ */
+import { QtuneError } from "@qtune/base";
+import { type CalibrationSnapshot, type ChipModel, findSnapshot } from "@qtune/chip";
+import {
+  type Circuit,
+  type CircuitBatch,
+  type Counts,
+  type ExecutionUsage,
+  assertCircuit,
+  circuitFingerprint,
+  parameterNames,
+} from "@qtune/circuit";
+import { circuitV1 } from "@qtune/contracts";
+import {
+  type ChipBatch,
+  type TaskRunner,
+  chipUsage,
+  combineChipResults,
+  createTaskRunner,
+  jobSeconds,
+  planChipBatch,
+  prepareChipBatch,
+  runChipJob,
+} from "@qtune/emulator";
+import { batchFromWire, float64FromBytes, rowResultsToWire, structureFromWire } from "@qtune/rpc";
+import {
+  type ChipJob,
+  type ChipPlan,
+  type CompileLevel,
+  bindCompiled,
+  compileCircuit,
+  nativeCircuit,
+  planChipJobs,
+} from "@qtune/transpiler";
+import { parseCircuitText, printNativeCircuit } from "../circuit-text.ts";
+
+/** A batch and how it is to run; plain data that travels to a worker. */
+export interface ChipBatchRequest {
+  /** Names the batch for the cache of a worker. */
+  readonly key: string;
+  /** A CircuitBatch message. */
+  readonly payload: Uint8Array;
+  readonly shots: number;
+  readonly seed: bigint;
+  readonly wantsCounts: boolean;
+  readonly snapshotId: string;
+  /** Whether circuits run side by side. */
+  readonly parallel: boolean;
+  readonly level: CompileLevel;
+  /** Qubit i of the circuit is qubit i of the chip. */
+  readonly physical: boolean;
+  /** Physical qubits to stay on. Empty: all. */
+  readonly region: readonly number[];
+}
+
+/** A plan with what it costs and what people want to see of it. */
+export interface PlannedBatch {
+  readonly plan: ChipPlan;
+  readonly usage: ExecutionUsage;
+  readonly durationNs: number;
+  readonly nativeOriginIr: string;
+}
+
+/** Counts of the tasks of a row that goes on in the next job, by task of the row. */
+export type RowCarry = readonly (readonly [
+  part: number,
+  counts: readonly (readonly [string, number])[],
+])[];
+
+/** What one chip job gave. */
+export interface JobResult {
+  /** A RowResults message of the rows that this job completes; absent when it completes none. */
+  readonly results?: Uint8Array;
+  readonly carry: RowCarry;
+  /** Seconds of the chip's clock. */
+  readonly chipSeconds: number;
+  readonly circuits: number;
+}
+
+/** One job of a stored plan. */
+export interface JobRequest {
+  /** The plan without its jobs, which may be many. */
+  readonly plan: ChipPlan;
+  readonly job: ChipJob;
+  /** Circuits in the jobs before this one. */
+  readonly before: number;
+  /** What the job before left of the row that goes on here. */
+  readonly carry: RowCarry;
+  /** Rows that were cancelled: they do not run. */
+  readonly skippedRows: ReadonlySet<number>;
+}
+
+/** One chip with its caches. */
+export interface ChipWork {
+  plan(request: ChipBatchRequest): PlannedBatch;
+  runJob(request: ChipBatchRequest, job: JobRequest, signal: AbortSignal): Promise<JobResult>;
+  preview(request: PreviewRequest): PreviewResult;
+}
+
+/** A circuit that somebody wants to see compiled. */
+export interface PreviewRequest {
+  /** A CircuitStructure message. */
+  readonly structure: Uint8Array;
+  /** Values of the parameters, shared first; empty: zeros. */
+  readonly values: Uint8Array;
+  readonly snapshotId: string;
+  readonly level: CompileLevel;
+  readonly physical: boolean;
+  readonly region: readonly number[];
+  readonly seed: bigint;
+}
+
+/** What the compiler made of it. */
+export interface PreviewResult {
+  readonly nativeOriginIr: string;
+  readonly qubits: readonly number[];
+  readonly predictedFidelity: number;
+  readonly durationNs: number;
+  readonly cz: number;
+  readonly pulses: number;
+  readonly parallelSlots: number;
+  readonly snapshotId: string;
+  readonly report: readonly string[];
+}
+
+/** Batches that a worker keeps decoded; a batch of a thousand rows of 16 values takes some 200 kB. */
+const keptBatches = 16;
+
+/** Creates the work of a chip. Effect: owns caches, nothing else. */
+export function createChipWork(chip: ChipModel): ChipWork {
+  const batches = new Map<string, ChipBatch>();
+  const measurements = new Map<string, ChipBatch["measurement"]>();
+  const runners = new Map<string, TaskRunner>();
+
+  const prepare = (request: ChipBatchRequest): ChipBatch => {
+    const known = batches.get(request.key);
+    if (known !== undefined) return known;
+    const message = circuitV1.CircuitBatch.decode(Buffer.from(request.payload)); // a copy: the payload is shared memory
+    const batch = batchFromWire(message, parseCircuitText, "task_batch.batch");
+    assertCircuit(batch.circuit);
+    const fresh = prepareChipBatch(batch, { chip, ...request });
+    const prepared = { ...fresh, measurement: shareMeasurement(measurements, fresh, request) };
+    rememberBatch(batches, request.key, prepared);
+    return prepared;
+  };
+  const runnerOf = (request: ChipBatchRequest): TaskRunner => {
+    const { level, snapshotId } = request;
+    const key = `${snapshotId} ${level}`;
+    const runner =
+      runners.get(key) ??
+      createTaskRunner({ chip, snapshot: findSnapshot(chip, { id: snapshotId }), level });
+    runners.set(key, runner);
+    return runner;
+  };
+
+  return {
+    plan: (request) => {
+      const prepared = prepare(request);
+      const snapshot = findSnapshot(chip, { id: request.snapshotId });
+      const plan = request.physical
+        ? physicalPlan(prepared, chip, snapshot)
+        : packedPlan(prepared, chip, snapshot, request);
+      return {
+        plan,
+        usage: chipUsage(prepared, plan, chip),
+        ...describePlan(prepared, plan, runnerOf(request), chip),
+      };
+    },
+    runJob: async (request, { plan, job: whole, before, carry, skippedRows }, signal) => {
+      const prepared = prepare(request);
+      const job = withoutRows(whole, prepared, skippedRows);
+      const counts = await runChipJob(prepared, plan, job, runnerOf(request), { signal });
+      const rows = completeRows(prepared, counts, { before, circuits: whole.circuits, carry });
+      const chipSeconds = job.circuits === 0 ? 0 : jobSeconds(job, chip, request.shots);
+      return { ...rows, chipSeconds, circuits: job.circuits };
+    },
+    preview: (request) => preview(chip, request),
+  };
+}
+
+/** Equal structures share one measurement plan, so that what runners compiled for one batch serves the next. */
+function shareMeasurement(
+  known: Map<string, ChipBatch["measurement"]>,
+  prepared: ChipBatch,
+  request: ChipBatchRequest,
+): ChipBatch["measurement"] {
+  const { circuit, observables } = prepared.batch;
+  const key = `${circuitFingerprint(circuit)} ${JSON.stringify(observables)} ${request.wantsCounts}`;
+  const measurement = known.get(key) ?? prepared.measurement;
+  rememberBatch(known, key, measurement);
+  return measurement;
+}
+
+function rememberBatch<T>(cache: Map<string, T>, key: string, value: T): void {
+  cache.delete(key);
+  cache.set(key, value);
+  const [oldest] = cache.keys();
+  if (cache.size > keptBatches && oldest !== undefined) cache.delete(oldest);
+}
+
+/** Leaving tasks out changes no others: counts depend on neither order nor, crosstalk off, neighbours. */
+function withoutRows(job: ChipJob, prepared: ChipBatch, skipped: ReadonlySet<number>): ChipJob {
+  if (skipped.size === 0) return job;
+  const executions = job.executions
+    .map(({ items }) => ({
+      items: items.filter(({ item }) => !skipped.has(prepared.tasks[item]?.row ?? -1)),
+    }))
+    .filter(({ items }) => items.length > 0);
+  return { executions, circuits: executions.reduce((sum, { items }) => sum + items.length, 0) };
+}
+
+function packedPlan(
+  prepared: ChipBatch,
+  chip: ChipModel,
+  snapshot: CalibrationSnapshot,
+  request: ChipBatchRequest,
+): ChipPlan {
+  const region = request.region.length === 0 ? undefined : request.region;
+  return planChipBatch(prepared, {
+    chip,
+    snapshot,
+    packing: { parallel: request.parallel, region },
+  });
+}
+
+/** One circuit after the other, each on the qubits that it names. */
+function physicalPlan(
+  prepared: ChipBatch,
+  chip: ChipModel,
+  snapshot: CalibrationSnapshot,
+): ChipPlan {
+  const places = prepared.measurement.measured.map(({ circuit }) => {
+    const compiled = compileCircuit(circuit, { chip, snapshot, level: 0, layout: "physical" });
+    const layout = Array.from({ length: circuit.qubits }, (_, qubit) => qubit);
+    return [{ qubits: compiled.region, layout, predictedFidelity: compiled.predictedFidelity }];
+  });
+  const jobs: { executions: { items: { item: number; place: number }[] }[]; circuits: number }[] =
+    [];
+  const perJob = chip.limits.maxCircuitsPerJob;
+  for (let start = 0; start < prepared.tasks.length; start += perJob) {
+    const circuits = Math.min(perJob, prepared.tasks.length - start);
+    jobs.push({
+      executions: Array.from({ length: circuits }, (_, i) => ({
+        items: [{ item: start + i, place: 0 }],
+      })),
+      circuits,
+    });
+  }
+  const executions = prepared.tasks.length;
+  return {
+    snapshotId: snapshot.id,
+    seed: prepared.seed,
+    places,
+    jobs,
+    executions,
+    parallelMax: 1,
+    parallelMean: 1,
+  };
+}
+
+function describePlan(
+  prepared: ChipBatch,
+  plan: ChipPlan,
+  runner: TaskRunner,
+  chip: ChipModel,
+): { durationNs: number; nativeOriginIr: string } {
+  const circuit = prepared.measurement.measured[0]?.circuit;
+  const place = plan.places[0]?.[0];
+  if (circuit === undefined || place === undefined) return { durationNs: 0, nativeOriginIr: "" };
+  const compiled = runner.compile(circuit, place);
+  const { batch } = prepared;
+  const values = valuesByName(circuit, batch.shared, batch.rows);
+  return {
+    durationNs: compiled.durationNs,
+    nativeOriginIr: printNativeCircuit(nativeCircuit(compiled, chip.topology.qubits, values)),
+  };
+}
+
+/** Parameter values by name, from shared values and the first row. */
+function valuesByName(
+  circuit: Circuit,
+  shared: ArrayLike<number>,
+  row: ArrayLike<number>,
+): (name: string) => number {
+  const named = new Map<string, number>();
+  parameterNames(circuit, "shared").forEach((name, i) => named.set(name, shared[i] ?? 0));
+  parameterNames(circuit, "row").forEach((name, i) => named.set(name, row[i] ?? 0));
+  return (name) => named.get(name) ?? 0;
+}
+
+interface JobSpan {
+  /** Tasks before this job. */
+  readonly before: number;
+  readonly circuits: number;
+  readonly carry: RowCarry;
+}
+
+/** Turns the counts of a job into results of the rows it completes; the tasks of the last row may go on in the next job. */
+function completeRows(
+  prepared: ChipBatch,
+  counts: ReadonlyMap<number, Counts>,
+  span: JobSpan,
+): { results?: Uint8Array; carry: RowCarry } {
+  const parts = prepared.measurement.measured.length;
+  const firstRow = Math.floor(span.before / parts);
+  const endTask = span.before + span.circuits;
+  const rows = Math.floor(endTask / parts) - firstRow;
+  const countsOfTask = new Array<Counts | undefined>(rows * parts);
+  const carry: [number, readonly (readonly [string, number])[]][] = [];
+  const put = (task: number, value: Counts): void => {
+    const at = task - firstRow * parts;
+    if (at < rows * parts) countsOfTask[at] = value;
+    else carry.push([at - rows * parts, [...value]]);
+  };
+  for (const [part, value] of span.carry) put(firstRow * parts + part, new Map(value));
+  for (const [task, value] of counts) put(task, value);
+  if (rows === 0) return { carry };
+  const part = { ...prepared, batch: { ...prepared.batch, B: rows } };
+  const result = combineChipResults(part, countsOfTask, emptyUsage);
+  const message = {
+    ...rowResultsToWire(result, prepared.batch.observables.length, 0, rows),
+    firstRow,
+  };
+  return { results: circuitV1.RowResults.encode(message).finish(), carry };
+}
+
+const emptyUsage: ExecutionUsage = {
+  circuits: 0,
+  shots: 0,
+  chipSeconds: 0,
+  chipJobs: 0,
+  parallelMax: 0,
+  parallelMean: 0,
+};
+
+function preview(chip: ChipModel, request: PreviewRequest): PreviewResult {
+  const circuit = structureFromWire(
+    circuitV1.CircuitStructure.decode(request.structure),
+    parseCircuitText,
+  );
+  assertCircuit(circuit);
+  const snapshot = findSnapshot(chip, { id: request.snapshotId });
+  const layout = request.physical ? "physical" : "auto";
+  const region = request.region.length === 0 ? undefined : request.region;
+  const compiled = compileCircuit(circuit, {
+    chip,
+    snapshot,
+    level: request.physical ? 0 : request.level,
+    layout,
+    region,
+    seed: request.seed,
+  });
+  const values = previewValues(circuit, request.values);
+  const scheduled = bindCompiled(compiled, values);
+  const alone = planChipJobs({
+    chip,
+    snapshot,
+    circuits: [circuit],
+    items: Array.from({ length: 200 }, () => ({ shape: 0 })),
+    seed: request.seed,
+  });
+  return {
+    nativeOriginIr: printNativeCircuit(nativeCircuit(compiled, chip.topology.qubits, values)),
+    qubits: compiled.layout.initial,
+    predictedFidelity: compiled.predictedFidelity,
+    durationNs: scheduled.durationNs,
+    cz: compiled.report.cz,
+    pulses: compiled.report.pulses,
+    parallelSlots: request.physical ? 1 : alone.parallelMax,
+    snapshotId: snapshot.id,
+    report: compiled.report.passes.map(
+      ({ pass, cz, operations }) => `${pass}: ${cz} CZ, ${operations} operations`,
+    ),
+  };
+}
+
+function previewValues(circuit: Circuit, bytes: Uint8Array): (name: string) => number {
+  const names = [...parameterNames(circuit, "shared"), ...parameterNames(circuit, "row")];
+  const values =
+    bytes.length === 0
+      ? new Float64Array(names.length)
+      : float64FromBytes(bytes, names.length, "parameter_values");
+  const named = new Map(names.map((name, i) => [name, values[i] ?? 0]));
+  return (name) => named.get(name) ?? 0;
+}
+
+/** Returns the batch of a payload without keeping it. Errors: invalid_argument. */
+export function decodeBatch(payload: Uint8Array): CircuitBatch {
+  return batchFromWire(circuitV1.CircuitBatch.decode(payload), parseCircuitText, "batch");
+}

@@ -1,0 +1,65 @@
+/** A worker thread of the daemon: computes, so that the main thread always answers. */
+import { parentPort, workerData } from "node:worker_threads";
+import { internalError } from "@qtune/base";
+import type { Executor } from "@qtune/circuit";
+import { createLocalExecutor } from "@qtune/simulator";
+import { createChipWork } from "./chip-work.ts";
+import {
+  type CallName,
+  type FromWorker,
+  type ToWorker,
+  type WorkerCalls,
+  type WorkerSetup,
+  toPlainError,
+} from "./protocol.ts";
+
+const port = parentPort;
+if (port === null) throw internalError("this module runs in a worker thread");
+const { chip } = workerData as WorkerSetup; // written by pool.ts
+let work = createChipWork(chip);
+let simulator: Executor | undefined;
+const running = new Map<number, AbortController>();
+
+type Handlers = {
+  readonly [N in CallName]: (given: WorkerCalls[N]["arguments"], signal: AbortSignal) => unknown;
+};
+
+const handlers: Handlers = {
+  plan: ({ request }) => work.plan(request),
+  job: ({ request, job }, signal) => work.runJob(request, job, signal),
+  preview: ({ request }) => work.preview(request),
+  describeSimulator: () => openSimulator().describe(),
+  simulate: ({ batch, options }, signal) => openSimulator().run(batch, { ...options, signal }),
+  estimate: ({ batch, options }, signal) => openSimulator().estimate(batch, { ...options, signal }),
+  pullBack: ({ batch, cotangent, options }, signal) => {
+    const executor = openSimulator();
+    if (executor.vjp === undefined) throw internalError("the local executor has no vjp");
+    return executor.vjp(batch, cotangent, { ...options, signal });
+  },
+};
+
+function openSimulator(): Executor {
+  simulator ??= createLocalExecutor({ threads: 1 });
+  return simulator;
+}
+
+port.on("message", (message: ToWorker) => {
+  if (message.kind === "cancel") running.get(message.id)?.abort();
+  else if (message.kind === "chip") work = createChipWork(message.chip);
+  else void answer(message.id, message.name, message.arguments);
+});
+
+async function answer(id: number, name: CallName, given: unknown): Promise<void> {
+  const controller = new AbortController();
+  running.set(id, controller);
+  let reply: FromWorker;
+  try {
+    // The pool pairs each name with its arguments (WorkerCalls).
+    const handler = handlers[name] as (given: unknown, signal: AbortSignal) => unknown;
+    reply = { kind: "answer", id, value: await handler(given, controller.signal) };
+  } catch (error) {
+    reply = { kind: "error", id, error: toPlainError(error) };
+  }
+  running.delete(id);
+  port?.postMessage(reply);
+}
