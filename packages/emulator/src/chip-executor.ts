@@ -18,11 +18,13 @@ import type {
 import type { ChipPlan, CompileLevel, DecouplingSequence, PackingOptions } from "@qtune/transpiler";
 import {
   type ChipBatch,
+  type ChipBatchResult,
   chipUsage,
   combineChipResults,
   planChipBatch,
   prepareChipBatch,
   runChipJob,
+  taskReadoutErrors,
 } from "./chip-run.ts";
 import { emulationSeconds } from "./emulation-time.ts";
 import { createTaskRunner } from "./task-runner.ts";
@@ -44,8 +46,19 @@ export interface ChipExecutorOptions {
    * that errors of equal rows are independent.
    */
   readonly deduplicate?: boolean | undefined;
+  /**
+   * `readout`: results carry expectation values after readout mitigation beside the raw ones (`mitigated`). Default `none`.
+   */
+  readonly mitigation?: "none" | "readout" | undefined;
+  /** Which of the two stands in `expectations` and `standardErrors`. Default `raw`. */
+  readonly report?: "raw" | "mitigated" | undefined;
   /** Draws the seed of a run that names none. Default: from the platform's cryptographic randomness. */
   readonly drawSeed?: (() => bigint) | undefined;
+}
+
+/** An executor on an emulated chip; see {@link createChipExecutor}. */
+export interface ChipExecutor extends Executor {
+  run(batch: CircuitBatch, options?: RunOptions): Promise<ChipBatchResult>;
 }
 
 /** Most rows of one call: what a plan of one item per row holds without trouble. */
@@ -60,8 +73,9 @@ const maxRows = 1_000_000;
  *
  * Errors: as {@link Executor}; failed_precondition when the circuit fits nowhere on the chip.
  */
-export function createChipExecutor(options: ChipExecutorOptions): Executor {
+export function createChipExecutor(options: ChipExecutorOptions): ChipExecutor {
   const { chip } = options;
+  const snapshot = options.snapshot ?? newestSnapshot(chip);
   const runner = createTaskRunner(options);
   const drawSeed = options.drawSeed ?? randomSeed;
   let closed = false;
@@ -125,7 +139,7 @@ export function createChipExecutor(options: ChipExecutorOptions): Executor {
       };
     },
 
-    run: async (batch, run = {}): Promise<BatchResult> => {
+    run: async (batch, run = {}): Promise<ChipBatchResult> => {
       assertOpen();
       const { batch: unique, source } = compactBatch(batch, options.deduplicate ?? false);
       const prepared = prepare(unique, run);
@@ -147,8 +161,19 @@ export function createChipExecutor(options: ChipExecutorOptions): Executor {
         });
         for (const [task, taskCounts] of results) counts[task] = taskCounts;
       }
-      const result = combineChipResults(prepared, counts, chipUsage(prepared, planned, chip));
-      return source === undefined ? result : spreadRows(result, source, batch.observables.length);
+      const wanted = options.mitigation === "readout" || options.report === "mitigated";
+      const errors = wanted ? taskReadoutErrors(prepared, planned, runner, snapshot) : undefined;
+      const result = combineChipResults(
+        prepared,
+        counts,
+        chipUsage(prepared, planned, chip),
+        errors,
+      );
+      const chosen =
+        options.report === "mitigated"
+          ? { ...result, ...pickExpectations(result.mitigated ?? result) }
+          : result;
+      return source === undefined ? chosen : spreadRows(chosen, source, batch.observables.length);
     },
 
     close: async () => {
@@ -167,6 +192,16 @@ function compactBatch(
 function largestRegion(chip: ChipModel, { snapshot, packing }: ChipExecutorOptions): number {
   const largest = createCalibrationView(snapshot ?? newestSnapshot(chip)).regions[0]?.length ?? 0;
   return Math.min(largest, packing?.region?.length ?? largest);
+}
+
+function pickExpectations({
+  expectations,
+  standardErrors,
+}: Pick<BatchResult, "expectations" | "standardErrors">): Pick<
+  BatchResult,
+  "expectations" | "standardErrors"
+> {
+  return { expectations, standardErrors };
 }
 
 function randomSeed(): bigint {

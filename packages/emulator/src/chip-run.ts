@@ -26,11 +26,13 @@ import {
   planChipSeconds,
 } from "@qtune/transpiler";
 import {
+  type Estimate,
   type MeasurementPlan,
   estimateObservables,
   planMeasurements,
   restrictCounts,
 } from "./measurement.ts";
+import { type ReadoutErrors, readoutErrorsOf } from "./readout-mitigation.ts";
 import { type ChipTask, type TaskRunner } from "./task-runner.ts";
 
 /** A batch as a chip sees it: one circuit per row and measured circuit. */
@@ -172,37 +174,121 @@ export async function runChipJob(
   return results;
 }
 
-/** Puts the counts of all tasks together. Shapes: expectations, standardErrors [B, K]. */
+/** What a chip run returns beside the raw values. */
+export interface ChipBatchResult extends BatchResult {
+  /** Expectation values after readout mitigation; present when it was asked for. The fields above stay raw. */
+  readonly mitigated?: MitigatedExpectations;
+}
+
+/** Shapes: expectations, standardErrors [B, K]. */
+export interface MitigatedExpectations {
+  readonly expectations: Float64Array;
+  readonly standardErrors: Float64Array;
+  /** Mean ratio of variances, mitigated to raw: how many times more shots the same error takes. */
+  readonly shotOverhead: number;
+}
+
+/**
+ * Puts the counts of all tasks together. Shapes: expectations, standardErrors [B, K].
+ *
+ * Range: `errors` gives the readout errors of each task where mitigation is wanted; see {@link taskReadoutErrors}.
+ */
 export function combineChipResults(
   prepared: ChipBatch,
   counts: readonly (Counts | undefined)[],
   usage: ExecutionUsage,
-): BatchResult {
+  errors?: readonly ReadoutErrors[],
+): ChipBatchResult {
   const { batch, measurement } = prepared;
+  const parts = measurement.measured.length;
+  const ofRow = (row: number) =>
+    measurement.measured.map((_, part) => counts[row * parts + part] ?? new Map<string, number>());
+  const raw = estimateRows(prepared, (row) => estimateObservables(measurement, ofRow(row)));
+  const asked = measurement.counts;
+  const rows = Array.from({ length: batch.B }, (_, row) => row);
+  const mitigated =
+    errors === undefined
+      ? undefined
+      : estimateRows(prepared, (row) =>
+          estimateObservables(
+            measurement,
+            ofRow(row),
+            errors.slice(row * parts, (row + 1) * parts),
+          ),
+        );
+  return {
+    ...raw,
+    usage,
+    ...(asked === undefined
+      ? {}
+      : {
+          counts: rows.map((row) =>
+            restrictCounts(ofRow(row)[asked.measured] ?? new Map(), asked.clbits),
+          ),
+        }),
+    ...(mitigated === undefined
+      ? {}
+      : {
+          mitigated: {
+            ...mitigated,
+            shotOverhead: meanVarianceRatio(mitigated.standardErrors, raw.standardErrors),
+          },
+        }),
+  };
+}
+
+function estimateRows(
+  { batch }: ChipBatch,
+  estimate: (row: number) => readonly Estimate[],
+): Pick<BatchResult, "expectations" | "standardErrors"> {
   const K = batch.observables.length;
   const expectations = new Float64Array(batch.B * K);
   const standardErrors = new Float64Array(batch.B * K);
-  const asked: Counts[] = [];
-  const parts = measurement.measured.length;
   for (let row = 0; row < batch.B; row++) {
-    const ofRow = measurement.measured.map(
-      (_, part) => counts[row * parts + part] ?? new Map<string, number>(),
-    );
-    estimateObservables(measurement, ofRow).forEach(({ mean, variance }, k) => {
+    estimate(row).forEach(({ mean, variance }, k) => {
       expectations[row * K + k] = mean;
       standardErrors[row * K + k] = Math.sqrt(variance);
     });
-    if (measurement.counts !== undefined)
-      asked.push(
-        restrictCounts(ofRow[measurement.counts.measured] ?? new Map(), measurement.counts.clbits),
-      );
   }
-  return {
-    expectations,
-    standardErrors,
-    usage,
-    ...(measurement.counts === undefined ? {} : { counts: asked }),
-  };
+  return { expectations, standardErrors };
+}
+
+function meanVarianceRatio(mitigated: Float64Array, raw: Float64Array): number {
+  let sum = 0;
+  let count = 0;
+  mitigated.forEach((error, index) => {
+    const before = raw[index] ?? 0;
+    if (before === 0) return;
+    sum += (error / before) ** 2;
+    count += 1;
+  });
+  return count === 0 ? 1 : sum / count;
+}
+
+/** Returns the published readout errors behind each task of a plan, by index into `prepared.tasks`. */
+export function taskReadoutErrors(
+  prepared: ChipBatch,
+  plan: ChipPlan,
+  runner: TaskRunner,
+  snapshot: CalibrationSnapshot,
+): readonly ReadoutErrors[] {
+  const out = new Array<ReadoutErrors>(prepared.tasks.length).fill(new Map());
+  const known = new Map<string, ReadoutErrors>();
+  for (const job of plan.jobs) {
+    for (const { items } of job.executions) {
+      for (const { item, place } of items) {
+        const measured = prepared.tasks[item]?.measured ?? 0;
+        const circuit = prepared.measurement.measured[measured]?.circuit;
+        const where = plan.places[measured]?.[place];
+        if (circuit === undefined || where === undefined) continue;
+        const key = `${measured}.${place}`;
+        const errors = known.get(key) ?? readoutErrorsOf(runner.compile(circuit, where), snapshot);
+        known.set(key, errors);
+        out[item] = errors;
+      }
+    }
+  }
+  return out;
 }
 
 /** Returns what a plan costs on the virtual clock of the chip. */

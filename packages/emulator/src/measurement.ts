@@ -3,6 +3,7 @@
  * counts become expectation values. Terms that agree on every qubit they share are read together, as they come.
  */
 import { QtuneError } from "@qtune/base";
+import { type ReadoutErrors, mitigatedZ } from "./readout-mitigation.ts";
 import type {
   Circuit,
   Counts,
@@ -175,16 +176,23 @@ export interface Estimate {
 /**
  * Returns the estimates of all observables for one row.
  *
- * Shapes: counts one entry per measured circuit; result [K].
- * Maths:  sample mean of the value per shot; variance of the mean s²/S with the unbiased s², summed over measured circuits.
+ * Shapes: counts one entry per measured circuit, and so `errors`; result [K].
+ * Maths:  sample mean of the value per shot; variance of the mean s²/S with the unbiased s², summed over measured circuits. With
+ *         `errors` the value of a shot is the mitigated one, see {@link mitigatedZ}.
  */
 export function estimateObservables(
   plan: MeasurementPlan,
   counts: readonly Counts[],
+  errors?: readonly ReadoutErrors[],
 ): readonly Estimate[] {
   const out = plan.constants.map((mean) => ({ mean, variance: 0 }));
   for (const reading of plan.readings) {
-    const { mean, variance } = readCounts(reading, counts[reading.measured] ?? new Map());
+    const ofReading = errors?.[reading.measured];
+    const { mean, variance } = readCounts(
+      reading,
+      counts[reading.measured] ?? new Map(),
+      ofReading,
+    );
     const entry = out[reading.observable];
     if (entry === undefined) continue;
     entry.mean += mean;
@@ -193,12 +201,12 @@ export function estimateObservables(
   return out;
 }
 
-function readCounts(reading: Reading, counts: Counts): Estimate {
+function readCounts(reading: Reading, counts: Counts, errors: ReadoutErrors | undefined): Estimate {
   let shots = 0;
   let sum = 0;
   let squares = 0;
   for (const [bits, count] of counts) {
-    const value = outcomeValue(reading, bits);
+    const value = outcomeValue(reading, bits, errors);
     shots += count;
     sum += count * value;
     squares += count * value * value;
@@ -209,12 +217,16 @@ function readCounts(reading: Reading, counts: Counts): Estimate {
 }
 
 /** Bit k of an outcome is character length − 1 − k. */
-function outcomeValue(reading: Reading, bits: string): number {
+function outcomeValue(reading: Reading, bits: string, errors: ReadoutErrors | undefined): number {
   let value = 0;
   for (const { clbits, coefficient } of reading.terms) {
-    let sign = 1;
-    for (const clbit of clbits) if (bits.charCodeAt(bits.length - 1 - clbit) === 49) sign = -sign;
-    value += sign * coefficient;
+    let product = coefficient;
+    for (const clbit of clbits) {
+      const bit = bits.charCodeAt(bits.length - 1 - clbit) === 49 ? 1 : 0;
+      const error = errors?.get(clbit);
+      product *= error === undefined ? 1 - 2 * bit : mitigatedZ(bit, error);
+    }
+    value += product;
   }
   return value;
 }

@@ -1,4 +1,5 @@
-import type { BatchResult, CircuitBatch, Counts } from "@qtune/circuit";
+import type { CircuitBatch } from "@qtune/circuit";
+import type { ChipBatchResult } from "./chip-run.ts";
 
 /**
  * Leaves one row of each set of rows with exactly equal values (bit for bit; 0 and −0 differ).
@@ -30,19 +31,34 @@ export function uniqueRows(batch: CircuitBatch): {
 }
 
 /** Gives every row the result of the row that stood in for it. Shapes: source [B]. */
-export function spreadRows(result: BatchResult, source: Int32Array, K: number): BatchResult {
-  const expectations = new Float64Array(source.length * K);
-  const standardErrors = new Float64Array(source.length * K);
-  const counts: Counts[] = [];
-  source.forEach((from, row) => {
-    expectations.set(result.expectations.subarray(from * K, (from + 1) * K), row * K);
-    standardErrors.set(result.standardErrors.subarray(from * K, (from + 1) * K), row * K);
-    if (result.counts !== undefined) counts.push(result.counts[from] ?? new Map());
-  });
+export function spreadRows(
+  result: ChipBatchResult,
+  source: Int32Array,
+  K: number,
+): ChipBatchResult {
+  const spread = (values: Float64Array): Float64Array => {
+    const out = new Float64Array(source.length * K);
+    source.forEach((from, row) => {
+      out.set(values.subarray(from * K, (from + 1) * K), row * K);
+    });
+    return out;
+  };
+  const { mitigated, counts } = result;
   return {
     ...result,
-    expectations,
-    standardErrors,
-    ...(result.counts === undefined ? {} : { counts }),
+    expectations: spread(result.expectations),
+    standardErrors: spread(result.standardErrors),
+    ...(counts === undefined
+      ? {}
+      : { counts: Array.from(source, (from) => counts[from] ?? new Map<string, number>()) }),
+    ...(mitigated === undefined
+      ? {}
+      : {
+          mitigated: {
+            ...mitigated,
+            expectations: spread(mitigated.expectations),
+            standardErrors: spread(mitigated.standardErrors),
+          },
+        }),
   };
 }
