@@ -49,6 +49,7 @@ class TrajectoryCompiler {
   readonly #amps: number;
   readonly #plane: number;
   readonly #pending: Pending[];
+  readonly #pendingScratch: Float64Array;
   readonly #psi = 0;
   readonly #delta: number;
   readonly #scratch: number;
@@ -67,6 +68,7 @@ class TrajectoryCompiler {
     this.#amps = 2 ** program.qubits;
     this.#plane = this.#amps * this.#rowBytes;
     this.#pending = program.detuningSigmaRadPerNs.map(() => ({ tau: 0, alpha: 0, scale: 1 }));
+    this.#pendingScratch = new Float64Array(3 * program.qubits);
     this.#delta = 2 * this.#plane;
     this.#scratch = this.#delta + 8 * W * program.qubits + 64;
     const sigmas = this.#store(program.detuningSigmaRadPerNs);
@@ -223,16 +225,9 @@ class TrajectoryCompiler {
   #addPauli(step: Extract<NoisyStep, { kind: "pauli" }>): boolean {
     const [first = 0, second = first] = step.qubits;
     if (step.qubits.length > 2) return false;
-    const total = step.probabilities.reduce((sum, p, index) => (index === 0 ? sum : sum + p), 0);
-    if (total <= 0) return true;
-    const outcomes: number[] = [];
-    let sum = 0;
-    for (const [index, p] of step.probabilities.entries()) {
-      if (index === 0 || p === 0) continue;
-      sum += p;
-      outcomes.push(sum / total, index % 4, Math.floor(index / 4));
-    }
-    const site = this.#store([total, perLog(total), outcomes.length / 3, ...outcomes]);
+    const known = knownPauliSite(step);
+    if (known.length === 0) return true;
+    const site = this.#store(known);
     this.#call("pauliSite", [
       ...this.#state(),
       first,
@@ -253,19 +248,9 @@ class TrajectoryCompiler {
     const channel = knownChannel(step);
     if (channel === undefined) return false;
     const [qubit = 0] = step.qubits;
-    const { largest, ratioRe, ratioIm, jumps } = channel;
-    if (jumps.length > 0 && largest > 0) {
-      const entries = jumps.flatMap(({ re, im }) =>
-        [0, 1, 2, 3].flatMap((i) => [re[i] ?? 0, im[i] ?? 0]),
-      );
-      const site = this.#store([
-        largest,
-        perLog(largest),
-        jumps.length,
-        ratioRe,
-        ratioIm,
-        ...entries,
-      ]);
+    const { ratioRe, ratioIm } = channel;
+    if (channel.site.length > 0) {
+      const site = this.#store(channel.site);
       this.#call("jumpSite", [
         ...this.#state(),
         this.#program.qubits,
@@ -296,9 +281,16 @@ class TrajectoryCompiler {
 
   /** The pending factors of all qubits as they are now. */
   #pendingTable(): number {
-    this.#snapshot ??= this.#store(
-      this.#pending.flatMap(({ tau, alpha, scale }) => [tau, alpha, scale]),
-    );
+    if (this.#snapshot === undefined) {
+      const table = this.#pendingScratch;
+      for (let qubit = 0; qubit < this.#pending.length; qubit++) {
+        const { tau, alpha, scale } = this.#pending[qubit]!; // qubit < length
+        table[3 * qubit] = tau;
+        table[3 * qubit + 1] = alpha;
+        table[3 * qubit + 2] = scale;
+      }
+      this.#snapshot = this.#store(table);
+    }
     return this.#snapshot;
   }
 
@@ -333,13 +325,53 @@ const codes = Object.fromEntries(kernelNames.map((name, index) => [name, index +
   number
 >; // every name
 
-const channels = new WeakMap<NoisyStep, { readonly channel: JumpChannel | undefined }>();
+/** A channel and the parameters of its site; no parameters when it never jumps. */
+interface KnownChannel {
+  readonly ratioRe: number;
+  readonly ratioIm: number;
+  readonly site: Float64Array;
+}
 
-/** Steps are shared by the programs of a batch, so what a channel is needs to be found once. */
-function knownChannel(step: Extract<NoisyStep, { kind: "kraus" }>): JumpChannel | undefined {
-  const known = channels.get(step) ?? { channel: splitJumps(step.operators) };
+// Steps are shared by the programs of a batch, so what a step is needs to be found once.
+const channels = new WeakMap<NoisyStep, { readonly channel: KnownChannel | undefined }>();
+const pauliSites = new WeakMap<NoisyStep, Float64Array>();
+
+function knownChannel(step: Extract<NoisyStep, { kind: "kraus" }>): KnownChannel | undefined {
+  const known = channels.get(step) ?? { channel: describeChannel(splitJumps(step.operators)) };
   channels.set(step, known);
   return known.channel;
+}
+
+function describeChannel(channel: JumpChannel | undefined): KnownChannel | undefined {
+  if (channel === undefined) return undefined;
+  const { largest, ratioRe, ratioIm, jumps } = channel;
+  const entries = jumps.flatMap(({ re, im }) =>
+    [0, 1, 2, 3].flatMap((i) => [re[i] ?? 0, im[i] ?? 0]),
+  );
+  const site =
+    jumps.length > 0 && largest > 0
+      ? [largest, perLog(largest), jumps.length, ratioRe, ratioIm, ...entries]
+      : [];
+  return { ratioRe, ratioIm, site: Float64Array.from(site) };
+}
+
+function knownPauliSite(step: Extract<NoisyStep, { kind: "pauli" }>): Float64Array {
+  const known = pauliSites.get(step) ?? Float64Array.from(describePauliSite(step.probabilities));
+  pauliSites.set(step, known);
+  return known;
+}
+
+function describePauliSite(probabilities: readonly number[]): readonly number[] {
+  const total = probabilities.reduce((sum, p, index) => (index === 0 ? sum : sum + p), 0);
+  if (total <= 0) return [];
+  const outcomes: number[] = [];
+  let sum = 0;
+  for (const [index, p] of probabilities.entries()) {
+    if (index === 0 || p === 0) continue;
+    sum += p;
+    outcomes.push(sum / total, index % 4, Math.floor(index / 4));
+  }
+  return [total, perLog(total), outcomes.length / 3, ...outcomes];
 }
 
 /** 1 / ln(1 − p), with which a uniform number becomes the number of rows to skip; 0 when every row is hit. */
