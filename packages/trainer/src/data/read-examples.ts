@@ -205,13 +205,14 @@ function parseRecords(text: string, name: string, issues: Issue[]): readonly Loc
       records.push({ value: value as RecordValue, place: `${name}:${line}`, line });
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : "";
-      const column = Number(/position (\d+)/.exec(message)?.[1] ?? 0) + 1;
-      const from = Math.max(0, column - 40);
+      const position = /position (\d+)/.exec(message)?.[1]; // the engine tells it for some problems only
+      const column = position === undefined ? undefined : Number(position) + 1;
+      const from = Math.max(0, (column ?? 1) - 40);
       issues.push({
         where: "data",
         file: name,
         line,
-        column,
+        ...(column === undefined ? {} : { column }),
         expected: "one JSON object per line",
         given: message,
         hint: `near ${JSON.stringify(row.slice(from, from + 80))}`,

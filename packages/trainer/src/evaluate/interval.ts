@@ -18,7 +18,11 @@ export function wilsonInterval(successes: number, trials: number): Interval {
   const centre = (share + z2 / (2 * trials)) / (1 + z2 / trials);
   const spread = Math.sqrt((share * (1 - share)) / trials + z2 / (4 * trials ** 2));
   const half = (normalQuantile * spread) / (1 + z2 / trials);
-  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+  // The ends are exact at 0 and 1, whatever rounding says.
+  return [
+    successes === 0 ? 0 : Math.max(0, centre - half),
+    successes === trials ? 1 : Math.min(1, centre + half),
+  ];
 }
 
 /** A mean with its standard error and 95% interval. */
