@@ -21,14 +21,22 @@ interface Row {
 const grid = createChip("grid-12x6-ideal");
 const chip = { ...grid, limits: { ...grid.limits, maxLayers: 1e9 } };
 const level = Number(process.argv[2] ?? 3) as CompileLevel;
-const circuits = benchCircuits().filter(({ family }) => process.argv[3] === undefined || process.argv[3].split(",").includes(family));
+const circuits = benchCircuits().filter(
+  ({ family }) => process.argv[3] === undefined || process.argv[3].split(",").includes(family),
+);
 
 function ours(): Row[] {
-  for (const { circuit } of circuits.filter(({ n }) => n <= 16)) compileCircuit(circuit, { chip, level }); // the compiler of JavaScript warms up
+  for (const { circuit } of circuits.filter(({ n }) => n <= 16))
+    compileCircuit(circuit, { chip, level }); // the compiler of JavaScript warms up
   return circuits.map(({ circuit }) => {
     const start = performance.now();
     const { report } = compileCircuit(circuit, { chip, level, nowMs: () => performance.now() });
-    if (process.env["QTUNE_PASSES"] !== undefined) console.log(report.passes.map((pass) => `${pass.pass} ${pass.cz}/${pass.elapsedMs?.toFixed(0)}ms`).join(", "));
+    if (process.env["QTUNE_PASSES"] !== undefined)
+      console.log(
+        report.passes
+          .map((pass) => `${pass.pass} ${pass.cz}/${pass.elapsedMs?.toFixed(0)}ms`)
+          .join(", "),
+      );
     return { cz: report.cz, layers: report.layers, seconds: (performance.now() - start) / 1000 };
   });
 }
@@ -43,30 +51,49 @@ function qiskit(): (Row & { tool: string })[] | undefined {
     return file;
   });
   const script = path.join(import.meta.dirname, "compare-qiskit.py");
-  const text = execFileSync(python, [script, "3", "12", "6", ...files], { encoding: "utf8", maxBuffer: 1 << 26 });
-  return text.trim().split("\n").map((line) => JSON.parse(line) as Row & { tool: string });
+  const text = execFileSync(python, [script, "3", "12", "6", ...files], {
+    encoding: "utf8",
+    maxBuffer: 1 << 26,
+  });
+  return text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Row & { tool: string });
 }
 
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? 0)
+    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
 }
 
 const mine = ours();
 const theirs = qiskit();
-console.log(`qtune level ${level}${theirs === undefined ? "" : ` against ${theirs[0]?.tool ?? ""}`}, 12 x 6 grid`);
-console.log("| circuit | CZ | layers | ms | CZ (Qiskit) | layers (Qiskit) | ms (Qiskit) |\n|---|---|---|---|---|---|---|");
+console.log(
+  `qtune level ${level}${theirs === undefined ? "" : ` against ${theirs[0]?.tool ?? ""}`}, 12 x 6 grid`,
+);
+console.log(
+  "| circuit | CZ | layers | ms | CZ (Qiskit) | layers (Qiskit) | ms (Qiskit) |\n|---|---|---|---|---|---|---|",
+);
 circuits.forEach(({ family, n }, index) => {
   const row = mine[index];
   const peer = theirs?.[index];
   if (row === undefined) return;
-  const right = peer === undefined ? "| | |" : `| ${peer.cz} | ${peer.layers} | ${(peer.seconds * 1000).toFixed(0)}`;
-  console.log(`| ${family} ${n} | ${row.cz} | ${row.layers} | ${(row.seconds * 1000).toFixed(0)} ${right} |`);
+  const right =
+    peer === undefined
+      ? "| | |"
+      : `| ${peer.cz} | ${peer.layers} | ${(peer.seconds * 1000).toFixed(0)}`;
+  console.log(
+    `| ${family} ${n} | ${row.cz} | ${row.layers} | ${(row.seconds * 1000).toFixed(0)} ${right} |`,
+  );
 });
 if (theirs !== undefined) {
   for (const column of ["cz", "layers", "seconds"] as const) {
     const ratios = mine.map((row, index) => row[column] / (theirs[index]?.[column] ?? Number.NaN));
-    console.log(`median ratio of ${column}: ${median(ratios).toFixed(3)} (below 1: fewer than Qiskit)`);
+    console.log(
+      `median ratio of ${column}: ${median(ratios).toFixed(3)} (below 1: fewer than Qiskit)`,
+    );
   }
 }

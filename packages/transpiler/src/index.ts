@@ -19,6 +19,10 @@ export type {
   PlannedPlace,
 } from "./plan.ts";
 export { planChipJobs, planChipSeconds } from "./plan.ts";
+export type { PackingPicture } from "./draw-packing.ts";
+export { drawPacking } from "./draw-packing.ts";
+export type { AnsatzOnChip, AnsatzReport, AnsatzReportOptions } from "./ansatz-report.ts";
+export { printAnsatzReport, reportAnsatz } from "./ansatz-report.ts";
 
 // For other packages.
 export type { PackItem, PackProblem, PackedItem, Place, Round } from "./packing.ts";
