@@ -45,7 +45,14 @@ export { chipCalibrationSchema, printChipCalibration } from "./convert/chip-cali
 export type { FitOptions, FitResult, FittedParameter, FittedRun } from "./fit/fit-chip.ts";
 export { chooseHeldOut, fitChip } from "./fit/fit-chip.ts";
 export type { RealRun } from "./fit/real-runs.ts";
-export { parseRealRuns, realRunsSchema } from "./fit/real-runs.ts";
+export { readRealRuns, realRunsSchema } from "./fit/real-runs.ts";
+export type { QuantityShift, SnapshotChange, SnapshotDiff } from "./diff.ts";
+export { diffSnapshots, printSnapshotDiff } from "./diff.ts";
+export type { DriftOptions, DriftRates } from "./drift.ts";
+export { driftSnapshot, observedDriftRates } from "./drift.ts";
+export { drawChipText } from "./draw/text-map.ts";
+export type { ChipSvgOptions } from "./draw/svg-map.ts";
+export { drawChipSvg } from "./draw/svg-map.ts";
 
 // For other packages.
 export type {

@@ -15,7 +15,7 @@ import {
   qubitQuantities,
   qubitQuantityTable,
 } from "../calibration-quantities.ts";
-import type { ChipLimits, ChipModel, ChipTiming } from "../chip-model.ts";
+import { type ChipLimits, type ChipModel, type ChipTiming, newestSnapshot } from "../chip-model.ts";
 import { type Topology, createGridTopology, createTopology } from "../topology.ts";
 import type { ChipFacts, ChipFormat } from "./imported-chip.ts";
 import {
@@ -242,11 +242,14 @@ function readLimits(meta: JsonObject, log: ReadLog): Partial<ChipLimits> {
 }
 
 /**
- * Prints a snapshot of a chip as a calibration file; reading it back gives the same snapshot id.
+ * Prints a snapshot of a chip (default: the newest) as a calibration file; reading it back gives the same snapshot id.
  *
  * Effect: pure; two spaces of indentation, one line per qubit and edge.
  */
-export function printChipCalibration(chip: ChipModel, snapshot: CalibrationSnapshot): string {
+export function printChipCalibration(
+  chip: ChipModel,
+  snapshot: CalibrationSnapshot = newestSnapshot(chip),
+): string {
   const { topology } = chip;
   const base = { method: baseMethod(snapshot), time: snapshot.calibratedAt };
   const meta = {

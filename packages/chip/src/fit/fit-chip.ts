@@ -5,7 +5,7 @@
  */
 import { QtuneError, suggest } from "@qtune/base";
 import { type CalibrationSnapshot, createSnapshot } from "../calibration.ts";
-import { type ChipModel, newestSnapshot, validateScheduled } from "../chip-model.ts";
+import { addSnapshot, type ChipModel, newestSnapshot, validateScheduled } from "../chip-model.ts";
 import type { ScheduledCircuit } from "../scheduled-circuit.ts";
 import { type FitParameter, planParameters } from "./fit-parameters.ts";
 import {
@@ -63,6 +63,8 @@ export interface FittedRun {
 
 /** What {@link fitChip} returns. */
 export interface FitResult {
+  /** The chip with the fitted snapshot as its newest. */
+  readonly chip: ChipModel;
   readonly snapshot: CalibrationSnapshot;
   readonly parameters: readonly FittedParameter[];
   readonly runs: readonly FittedRun[];
@@ -139,6 +141,7 @@ export function fitChip(
     chip.topology,
   );
   return {
+    chip: addSnapshot(chip, fitted),
     snapshot: fitted,
     parameters,
     ...report(runs, schedules, heldOut, { chip, snapshot, fitted }),

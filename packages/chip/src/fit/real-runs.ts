@@ -25,7 +25,7 @@ export interface RealRun {
  * Range: keys of `counts` are hexadecimal (`0x3`), a missing key is 0; `executed` is native OriginIR, one statement per line.
  * Errors: invalid_argument with every problem, each with the id of its run.
  */
-export function parseRealRuns(
+export function readRealRuns(
   text: string,
   options: { readonly fileName: string },
 ): readonly RealRun[] {
