@@ -9,7 +9,7 @@ import { type Abortable, QtuneError, isQtuneError, sleep } from "@qtune/base";
 import { type ChipModel, newestSnapshot } from "@qtune/chip";
 import type { ExecutionUsage } from "@qtune/circuit";
 import { circuitV1, deviceV1 } from "@qtune/contracts";
-import { type Principal, toFailure, usageToWire } from "@qtune/rpc";
+import { toFailure, usageToWire } from "@qtune/rpc";
 import type { ChipBatchRequest, JobResult, PlannedBatch, RowCarry } from "./compute/chip-work.ts";
 import type { WorkerPool } from "./compute/pool.ts";
 import { FairQueue } from "./fair-queue.ts";

@@ -14,6 +14,7 @@ import {
   type CircuitBatch,
   type Counts,
   type ExecutionUsage,
+  assertCircuit,
   parameterNames,
 } from "@qtune/circuit";
 import {
@@ -56,12 +57,14 @@ export interface ChipBatchOptions {
 /**
  * Checks a batch and says what has to be measured.
  *
- * Errors: invalid_argument for values that are missing or not finite; out_of_range for shots that the chip refuses.
+ * Errors: invalid_argument for a malformed circuit and for values that are missing or not finite; out_of_range for shots
+ *         that the chip refuses.
  */
 export function prepareChipBatch(batch: CircuitBatch, options: ChipBatchOptions): ChipBatch {
   const { chip, shots, seed, wantsCounts } = options;
   const issues = validateShots(chip, shots);
   if (issues.length > 0) throw QtuneError.fromIssues(issues, "out_of_range");
+  assertCircuit(batch.circuit);
   assertBatchValues(batch);
   const measurement = planMeasurements(batch.circuit, batch.observables, wantsCounts);
   const tasks = Array.from({ length: batch.B }, (_, row) =>

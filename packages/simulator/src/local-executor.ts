@@ -9,6 +9,7 @@ import {
   assertLength,
   createRandom,
   pairwiseSumRows,
+  throwIfAborted,
 } from "@qtune/base";
 import {
   type BatchGradient,
@@ -105,6 +106,7 @@ class LocalExecutor implements Executor {
   }
 
   async run(batch: CircuitBatch, options: RunOptions = {}): Promise<BatchResult> {
+    throwIfAborted(options.signal);
     const plan = this.#check(batch, options);
     const { shots, returns = [] } = options;
     const K = batch.observables.length;
@@ -157,6 +159,7 @@ class LocalExecutor implements Executor {
     cotangent: Float64Array,
     options: RunOptions = {},
   ): Promise<BatchGradient> {
+    throwIfAborted(options.signal);
     const plan = this.#check(batch, options);
     assertLength(cotangent.length, [batch.B, batch.observables.length], "cotangent");
     assertFinite(cotangent, "cotangent");

@@ -2,7 +2,6 @@
  * What a worker does for a chip: check and place a batch, run one chip job of a stored plan, show what the compiler makes
  * of a circuit. Everything here is a function of the request; what is kept between calls only saves time.
  */
-import { QtuneError } from "@qtune/base";
 import { type CalibrationSnapshot, type ChipModel, findSnapshot } from "@qtune/chip";
 import {
   type Circuit,

@@ -6,7 +6,8 @@ import {
   type CircuitBatch,
   parameterNames,
 } from "@qtune/circuit";
-import { circuitV1, simulatorV1 } from "@qtune/contracts";
+import type { simulatorV1 } from "@qtune/contracts";
+import { circuitV1 } from "@qtune/contracts";
 import {
   type ServiceHandlers,
   descriptionToWire,

@@ -3,7 +3,7 @@
  * the queue is sent in between under the cursor before it, and is not stored.
  */
 import { QtuneError, isQtuneError } from "@qtune/base";
-import { deviceV1 } from "@qtune/contracts";
+import type { deviceV1 } from "@qtune/contracts";
 import { isFinalTaskState } from "@qtune/rpc";
 import type { StoredBatch, StoredEvent, TaskStore } from "../store/task-store.ts";
 import type { DevicePorts } from "./ports.ts";

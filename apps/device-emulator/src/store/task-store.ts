@@ -3,7 +3,8 @@
  * one SQLite file (WAL, full sync). Batches and events are stored as the protobuf messages that clients get, so an old
  * file is read by the rules of the contract. One process owns the file.
  */
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
+import { type SQLInputValue } from "node:sqlite";
 import { QtuneError } from "@qtune/base";
 import { circuitV1, deviceV1 } from "@qtune/contracts";
 import type { PlannedBatch, RowCarry } from "../compute/chip-work.ts";

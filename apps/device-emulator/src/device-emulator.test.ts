@@ -1,0 +1,485 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { type ChipModel, createChip, newestSnapshot } from "@qtune/chip";
+import { type CircuitBatch, allPauliZ, ringAnsatz } from "@qtune/circuit";
+import { describeExecutor } from "@qtune/circuit/conformance";
+import { deviceV1 } from "@qtune/contracts";
+import { createChipExecutor } from "@qtune/emulator";
+import {
+  type DeviceClient,
+  createDeviceClient,
+  createRemoteExecutor,
+  parseTokenFile,
+} from "@qtune/rpc";
+import { createLocalExecutor } from "@qtune/simulator";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import {
+  type DeviceEmulator,
+  type DeviceEmulatorOptions,
+  startDeviceEmulator,
+} from "./device-emulator.ts";
+
+const chip = createChip("grid-3x3");
+const device = `devices/${chip.name}`;
+const open: { close(): unknown }[] = [];
+
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close();
+});
+
+async function start(options: Partial<DeviceEmulatorOptions> = {}): Promise<DeviceEmulator> {
+  const emulator = await startDeviceEmulator({ chip, threads: 1, ...options });
+  open.push(emulator);
+  return emulator;
+}
+
+function connect(emulator: DeviceEmulator, token?: string): DeviceClient {
+  const client = createDeviceClient({
+    target: emulator.address,
+    ...(token === undefined ? {} : { token }),
+  });
+  open.push(client);
+  return client;
+}
+
+function ringBatch(B: number): CircuitBatch {
+  const circuit = ringAnsatz({ n: 2, layers: 1, ansatz: "ring" });
+  const count = (role: string): number =>
+    circuit.parameters.filter((each) => each.role === role).length;
+  return {
+    circuit,
+    B,
+    shared: Float64Array.from({ length: count("shared") }, (_, i) => 0.1 * i),
+    rows: Float64Array.from({ length: B * count("row") }, (_, i) => Math.sin(i)),
+    observables: allPauliZ(2),
+  };
+}
+
+const sampled = { device, shots: 100, seed: 7n };
+
+describe("executors, in process and remote, pass one suite", () => {
+  let emulator: DeviceEmulator;
+  beforeAll(async () => {
+    emulator = await startDeviceEmulator({ chip, threads: 2 });
+  });
+  afterAll(() => emulator.close());
+
+  describeExecutor("local", { create: async () => createLocalExecutor() });
+  describeExecutor("emulator in process", {
+    create: async () => createChipExecutor({ chip: createChip("grid-3x3", { seed: 3 }) }),
+    shots: 400,
+    systematic: 0.6,
+  });
+  describeExecutor("remote simulator", {
+    create: async () => createRemoteExecutor({ target: `grpc://${emulator.address}/simulator` }),
+  });
+  describeExecutor("remote device", {
+    create: async () => createRemoteExecutor({ target: `grpc://${emulator.address}/${device}` }),
+    shots: 400,
+    systematic: 0.6,
+  });
+});
+
+describe("a task batch", () => {
+  test("gives the counts and values of the emulator in this process, bit for bit", async () => {
+    const emulator = await start();
+    const batch = ringBatch(250); // two chip jobs
+    const options = { shots: 100, seed: 7n, returns: ["counts"] as const };
+    const remote = createRemoteExecutor({ target: `grpc://${emulator.address}` });
+    open.push(remote);
+    const here = await createChipExecutor({ chip }).run(batch, options);
+    const there = await remote.run(batch, options);
+    expect(there.expectations).toEqual(here.expectations);
+    expect(there.counts).toEqual(here.counts);
+    expect(there.usage).toMatchObject({
+      circuits: 250,
+      snapshotId: newestSnapshot(chip).id,
+      seed: 7n,
+    });
+    expect(there.usage.chipSeconds).toBeCloseTo(here.usage.chipSeconds, 9);
+  });
+
+  test("is made once per request id; another body is refused with both hashes", async () => {
+    const client = connect(await start());
+    const options = { ...sampled, requestId: "0f8fad5b-d9cb-469f-a165-70867728950e" };
+    const first = await client.submit(ringBatch(3), options);
+    expect((await client.submit(ringBatch(3), options)).name).toBe(first.name);
+    const other = client.submit(ringBatch(4), options);
+    await expect(other).rejects.toMatchObject({
+      code: "already_exists",
+      details: {
+        storedSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+        givenSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      },
+    });
+  });
+
+  test("is checked and estimated without being stored when that is asked", async () => {
+    const client = connect(await start());
+    const checked = await client.validate(ringBatch(30), sampled);
+    expect(checked.name).toBe("");
+    expect(checked.estimate).toMatchObject({ circuits: 30, shots: 3000n });
+    expect(checked.estimate?.chipSeconds).toBeGreaterThan(0);
+    expect(checked.placement?.regions.length).toBeGreaterThan(0);
+    const { taskBatches } = await client.service.listTaskBatches({
+      parent: device,
+      pageSize: 0,
+      pageToken: "",
+      states: [],
+    });
+    expect(taskBatches).toEqual([]);
+  });
+
+  test("goes through its states in order, each with a cursor from which watching goes on", async () => {
+    const client = connect(await start());
+    const { name } = await client.submit(ringBatch(250), sampled);
+    const events: deviceV1.WatchTasksResponse[] = [];
+    for await (const event of client.watch(name, { includeResults: true })) events.push(event);
+    const states = events.flatMap(({ event }) =>
+      event?.$case === "taskBatch" ? [event.value.state] : [],
+    );
+    expect(states).toEqual(states.toSorted((a, b) => a - b));
+    expect(states.at(-1)).toBe(deviceV1.TaskState.TASK_STATE_SUCCEEDED);
+    const rows = events.flatMap(({ event }) =>
+      event?.$case === "results" ? [event.value.rows] : [],
+    );
+    expect(rows.reduce((sum, each) => sum + each, 0)).toBe(250);
+    const half = Math.floor(events.length / 2);
+    const rest: deviceV1.WatchTasksResponse[] = [];
+    for await (const event of client.watch(name, {
+      includeResults: true,
+      cursor: events[half]?.cursor ?? "",
+    }))
+      rest.push(event);
+    expect(rest.at(-1)).toEqual(events.at(-1));
+    expect(rest.length).toBeLessThan(events.length);
+  });
+
+  test("too large for one message comes as a stream and is the same batch", async () => {
+    const client = connect(await start());
+    const batch = ringBatch(5);
+    const request = deviceV1.CreateTaskBatchRequest.fromPartial({
+      parent: device,
+      taskBatch: { options: { shots: 100, seed: 7n } },
+    });
+    const { batchToWire } = await import("@qtune/rpc");
+    const wire = batchToWire(batch);
+    const header = {
+      ...request,
+      taskBatch: {
+        ...deviceV1.TaskBatch.fromPartial(request.taskBatch ?? {}),
+        batch: { ...wire, rowValues: Buffer.alloc(0) },
+      },
+    };
+    const width = wire.rowValues.length / 5;
+    const chunk = (firstRow: number, rows: number) => ({
+      part: {
+        $case: "chunk" as const,
+        value: {
+          firstRow,
+          rows,
+          rowValues: wire.rowValues.subarray(firstRow * width, (firstRow + rows) * width),
+          cotangent: Buffer.alloc(0),
+        },
+      },
+    });
+    const first = { part: { $case: "header" as const, value: header } };
+    const streamed = await client.service.streamTaskBatch(() => [first, chunk(0, 2), chunk(2, 3)]);
+    const whole = await client.submit(batch, sampled);
+    expect(await client.results(streamed.name, batch)).toMatchObject({
+      expectations: (await client.results(whole.name, batch)).expectations,
+    });
+    await expect(client.service.streamTaskBatch(() => [first, chunk(0, 2)])).rejects.toMatchObject({
+      code: "invalid_argument",
+    });
+    await expect(client.service.streamTaskBatch(() => [first, chunk(2, 3)])).rejects.toMatchObject({
+      code: "invalid_argument",
+    });
+    await expect(client.service.streamTaskBatch(() => [chunk(0, 2)])).rejects.toMatchObject({
+      code: "invalid_argument",
+    });
+  });
+
+  test("lists its tasks page by page, each with its place and result", async () => {
+    const client = connect(await start());
+    const batch = ringBatch(7);
+    const { name } = await client.submit(batch, sampled);
+    const { expectations } = await client.results(name, batch);
+    const tasks: deviceV1.Task[] = [];
+    for (let pageToken = ""; ;) {
+      const page = await client.service.listTasks({
+        parent: name,
+        pageSize: 3,
+        pageToken,
+        includeResults: true,
+      });
+      tasks.push(...page.tasks);
+      pageToken = page.nextPageToken;
+      if (pageToken === "") break;
+    }
+    expect(tasks.map(({ row }) => row)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    const values = tasks.flatMap(({ result }) => [
+      ...new Float64Array(Uint8Array.from(result?.expectations ?? []).buffer),
+    ]);
+    expect(values).toEqual([...expectations]);
+    expect(tasks.every(({ region }) => region?.qubits.length === 2)).toBe(true);
+    expect((await client.service.getTask({ name: `${name}/tasks/6` })).result).toEqual(
+      tasks[6]?.result,
+    );
+    await expect(client.service.getTask({ name: `${name}/tasks/7` })).rejects.toMatchObject({
+      code: "not_found",
+    });
+  });
+
+  test("that is cancelled stops, keeps what it has, and says so to its watcher", async () => {
+    const client = connect(await start());
+    const batch = ringBatch(4000);
+    const { name } = await client.submit(batch, sampled);
+    const results = client.results(name, batch);
+    const settled = expect(results).rejects.toMatchObject({ code: "cancelled" });
+    const cancelled = await client.service.cancelTaskBatch({ name });
+    expect(cancelled.state).toBe(deviceV1.TaskState.TASK_STATE_CANCELLED);
+    expect(cancelled.cancelledTasks).toBeGreaterThan(0);
+    await settled;
+  });
+
+  test("runs without a task that was cancelled before its turn; the others keep their counts", async () => {
+    const client = connect(await start());
+    const blocker = await client.submit(ringBatch(1500), sampled);
+    const batch = ringBatch(5);
+    const { name } = await client.submit(batch, sampled);
+    await client.service.cancelTask({ name: `${name}/tasks/2` });
+    await client.service.cancelTaskBatch({ name: blocker.name });
+    const rows: number[] = [];
+    let final: deviceV1.TaskBatch | undefined;
+    for await (const { event } of client.watch(name, { includeResults: true })) {
+      if (event?.$case === "results")
+        rows.push(...Array.from({ length: event.value.rows }, (_, i) => event.value.firstRow + i));
+      if (event?.$case === "taskBatch") final = event.value;
+    }
+    expect(rows).toEqual([0, 1, 3, 4]);
+    expect(final).toMatchObject({
+      state: deviceV1.TaskState.TASK_STATE_SUCCEEDED,
+      finishedTasks: 5,
+      cancelledTasks: 1,
+    });
+    await expect(client.service.cancelTask({ name: `${name}/tasks/1` })).rejects.toMatchObject({
+      code: "failed_precondition",
+    });
+  });
+
+  test.each<[string, object, string]>([
+    ["fewer shots than the chip takes", { shots: 7 }, "out_of_range"],
+    ["more shots than the chip takes", { shots: 10_001 }, "out_of_range"],
+    ["no shots", { shots: undefined }, "invalid_argument"],
+    ["probabilities", { returns: ["probabilities"] }, "invalid_argument"],
+    [
+      "a calibration that is not there",
+      { calibration: "cal-0000000000000000" },
+      "failed_precondition",
+    ],
+    ["a priority of 10", { priority: 10 }, "invalid_argument"],
+    ["a device that is not there", { device: "devices/other" }, "not_found"],
+  ])("with %s is refused", async (_, change, code) => {
+    const client = connect(await start());
+    await expect(client.submit(ringBatch(2), { ...sampled, ...change })).rejects.toMatchObject({
+      code,
+    });
+  });
+
+  test("of a circuit wider than any region is refused, saying which size fits", async () => {
+    const client = connect(await start());
+    const circuit = ringAnsatz({ n: 10, layers: 1, ansatz: "path" });
+    const P = (role: string): number =>
+      circuit.parameters.filter((each) => each.role === role).length;
+    const batch = {
+      circuit,
+      B: 1,
+      shared: new Float64Array(P("shared")),
+      rows: new Float64Array(P("row")),
+      observables: allPauliZ(10),
+    };
+    await expect(client.submit(batch, sampled)).rejects.toMatchObject({
+      code: expect.stringMatching(/failed_precondition|invalid_argument|out_of_range/),
+    });
+  });
+});
+
+describe("what was accepted", () => {
+  const folders: string[] = [];
+  afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+  test("goes on after a stop, with the counts of an undisturbed run", async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "qtune-device-"));
+    folders.push(folder);
+    const batch = ringBatch(1200);
+    const first = await startDeviceEmulator({ chip, threads: 1, dataDirectory: folder });
+    const early = createDeviceClient({ target: first.address });
+    const { name } = await early.submit(batch, sampled);
+    for await (const { event } of early.watch(name))
+      if (event?.$case === "taskBatch" && event.value.finishedTasks > 0) break;
+    early.close();
+    await first.close();
+    const client = connect(await start({ dataDirectory: folder }));
+    const result = await client.results(name, batch);
+    expect(result.expectations).toEqual(
+      (await createChipExecutor({ chip }).run(batch, sampled)).expectations,
+    );
+    expect(result.usage.circuits).toBe(1200);
+    const usage = await client.service.getUsage({ device });
+    expect(usage).toMatchObject({
+      principal: "anonymous",
+      circuits: 1200n,
+      shots: 120_000n,
+      queuedCircuits: 0,
+    });
+  });
+
+  test("belongs to one daemon at a time", async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "qtune-device-"));
+    folders.push(folder);
+    await start({ dataDirectory: folder });
+    const second = startDeviceEmulator({ chip, threads: 1, dataDirectory: folder });
+    await expect(second).rejects.toMatchObject({ code: "failed_precondition", where: "data-dir" });
+  });
+});
+
+describe("tokens", () => {
+  const tokens = parseTokenFile(
+    JSON.stringify([
+      { name: "alice", token: "alice-0123456789abc", quotas: { queuedCircuits: 10 } },
+      { name: "bob", token: "bob-0123456789abcde", quotas: { chipSeconds: 0.5 } },
+    ]),
+  );
+
+  test("keep the batches of one principal from another", async () => {
+    const emulator = await start({ tokens });
+    const alice = connect(emulator, "alice-0123456789abc");
+    const bob = connect(emulator, "bob-0123456789abcde");
+    const { name } = await alice.submit(ringBatch(2), sampled);
+    await expect(bob.service.getTaskBatch({ name })).rejects.toMatchObject({ code: "not_found" });
+    await expect(bob.service.cancelTaskBatch({ name })).rejects.toMatchObject({
+      code: "not_found",
+    });
+  });
+
+  test("bound what one principal may have waiting and may use, with a reason", async () => {
+    const emulator = await start({ tokens });
+    const alice = connect(emulator, "alice-0123456789abc");
+    await expect(alice.submit(ringBatch(11), sampled)).rejects.toMatchObject({
+      code: "resource_exhausted",
+      details: { quota: "queued circuits of alice", limit: 10 },
+    });
+    const bob = connect(emulator, "bob-0123456789abcde");
+    await expect(bob.submit(ringBatch(2), sampled)).rejects.toMatchObject({
+      code: "resource_exhausted",
+      details: { quota: "chip seconds of bob", limit: 0.5 },
+    });
+  });
+});
+
+describe("calibrations", () => {
+  const newer: ChipModel = createChip("grid-3x3", { seed: 99 });
+
+  test("are found by name and by time, and a watcher sees a new one", async () => {
+    let nowMs = 1_000_000;
+    const emulator = await start({ now: () => nowMs });
+    const client = connect(emulator);
+    const seen: string[] = [];
+    const stop = new AbortController();
+    const watching = (async () => {
+      for await (const { calibration } of client.service.watchCalibration(
+        { device },
+        { signal: stop.signal },
+      )) {
+        seen.push(calibration?.snapshotId ?? "");
+        if (seen.length === 1) {
+          nowMs = 2_000_000;
+          emulator.addCalibration(newestSnapshot(newer));
+        } else return;
+      }
+    })();
+    await watching;
+    const [old, current] = [newestSnapshot(chip).id, newestSnapshot(newer).id];
+    expect(seen).toEqual([old, current]);
+    const byName = async (id: string): Promise<string> =>
+      (
+        await client.service.getCalibration({
+          which: { $case: "name", value: `${device}/calibrations/${id}` },
+          includeDocument: true,
+        })
+      ).snapshotId;
+    expect([await byName(old), await byName("current")]).toEqual([old, current]);
+    const at = async (timeMs: number): Promise<string> =>
+      (
+        await client.service.getCalibration({
+          which: { $case: "at", value: { device, time: new Date(timeMs) } },
+          includeDocument: false,
+        })
+      ).snapshotId;
+    expect([await at(1_500_000), await at(2_500_000)]).toEqual([old, current]);
+    await expect(at(500)).rejects.toMatchObject({ code: "not_found" });
+    const listed = await client.service.listCalibrations({
+      parent: device,
+      pageSize: 1,
+      pageToken: "",
+    });
+    expect(listed.calibrations.map((each) => each.snapshotId)).toEqual([current]);
+    expect(listed.nextPageToken).not.toBe("");
+  });
+
+  test("that are pinned are used although a newer one is there", async () => {
+    const emulator = await start();
+    const old = newestSnapshot(chip).id;
+    emulator.addCalibration(newestSnapshot(newer));
+    const client = connect(emulator);
+    const batch = ringBatch(3);
+    const pinned = await client.submit(batch, { ...sampled, calibration: old });
+    const free = await client.submit(batch, sampled);
+    expect((await client.results(pinned.name, batch)).usage.snapshotId).toBe(old);
+    expect((await client.results(free.name, batch)).usage.snapshotId).toBe(
+      newestSnapshot(newer).id,
+    );
+  });
+});
+
+test("a preview says where a circuit goes and what it costs", async () => {
+  const client = connect(await start());
+  const text =
+    'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;';
+  const preview = await client.service.previewTranspile(
+    deviceV1.PreviewTranspileRequest.fromPartial({
+      device,
+      structure: { form: { $case: "text", value: { text } } },
+    }),
+  );
+  expect(preview.czCount).toBe(1);
+  expect(preview.region?.qubits).toHaveLength(2);
+  expect(preview.region?.predictedFidelity).toBeGreaterThan(0.3);
+  expect(preview.nativeOriginir).toContain("CZ");
+});
+
+test("the service answers while it computes", async () => {
+  const emulator = await start();
+  const client = connect(emulator);
+  const { name } = await client.submit(ringBatch(3000), sampled);
+  const startMs = performance.now();
+  for (let i = 0; i < 20; i++) await client.service.getDevice({ name: device });
+  expect(performance.now() - startMs).toBeLessThan(5000);
+  await client.service.cancelTaskBatch({ name });
+});
+
+test("faults on purpose break calls and streams, and a client gets its results through them", async () => {
+  const emulator = await start({ faults: { unavailableRate: 0.3, breakStreamsAfter: 3 } });
+  const batch = ringBatch(450);
+  const remote = createRemoteExecutor({
+    target: `grpc://${emulator.address}/${device}`,
+    retry: { attempts: 20 },
+  });
+  open.push(remote);
+  const { expectations } = await remote.run(batch, sampled);
+  expect(expectations).toEqual(
+    (await createChipExecutor({ chip }).run(batch, sampled)).expectations,
+  );
+});
