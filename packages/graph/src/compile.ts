@@ -81,10 +81,16 @@ async function placeWeights(
 ): Promise<ReadonlyMap<Tensor, WeightPlace>> {
   const places = new Map<Tensor, WeightPlace>();
   for (const node of nodes) {
-    const [tensor] = node.outputs;
-    if (node.op !== "weight" || tensor === undefined) continue;
-    const { source } = (node as Node<"weight">).attributes;
-    places.set(tensor, await store.place(source, options.precision ?? "float32", options));
+    const [first, second] = node.outputs;
+    if (node.op === "weight" && first !== undefined) {
+      const { source } = (node as Node<"weight">).attributes;
+      places.set(first, await store.place(source, options.precision ?? "float32", options));
+    }
+    if (node.op === "quantisedWeight" && first !== undefined && second !== undefined) {
+      const { source, format } = (node as Node<"quantisedWeight">).attributes;
+      const { packed, scales } = await store.placeQuantised(source, format, options);
+      places.set(first, packed).set(second, scales);
+    }
   }
   return places;
 }

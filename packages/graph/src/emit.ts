@@ -96,7 +96,10 @@ class SegmentWriter {
   write(node: Node): void {
     const [output] = node.outputs;
     if (output === undefined) return;
-    if (node.op === "weight") return this.#writeWeight(output);
+    if (node.op === "weight" || node.op === "quantisedWeight") {
+      for (const weight of node.outputs) this.#writeWeight(weight);
+      return;
+    }
     if (node.op === "constant")
       return this.#writeConstant(output, (node as Node<"constant">).attributes.value);
     rowOf(node.op).emit(this.#contextOf(node, output.name));

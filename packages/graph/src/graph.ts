@@ -27,6 +27,7 @@ class GraphBuilder {
   readonly #producers = new Map<Tensor, Node>();
   readonly #names = new Set<string>();
   readonly #constants = new Map<number, Tensor>();
+  readonly #quantised = new Map<string, readonly Tensor[]>();
   #scope = "";
 
   withScope<T>(scope: string, build: () => T): T {
@@ -96,6 +97,21 @@ class GraphBuilder {
     if (known !== undefined) return known;
     const made = this.constant({ dims: [], data: Float64Array.of(value) });
     this.#constants.set(value, made);
+    return made;
+  }
+
+  /** Adds a quantised matrix once per format. */
+  quantisedWeight(attributes: OpAttributes["quantisedWeight"]): readonly Tensor[] {
+    const { name, format } = attributes;
+    const key = `${name}:int${format.bits}/${format.blockSize}${format.transposed ? ":transposed" : ""}`;
+    const known = this.#quantised.get(key);
+    if (known !== undefined) return known;
+    const types = rowOf("quantisedWeight").infer([], attributes);
+    const made = this.append("quantisedWeight", [], attributes, types, {
+      name: key,
+      stage: "constant",
+    });
+    this.#quantised.set(key, made);
     return made;
   }
 
@@ -247,6 +263,11 @@ export function createGraph(): Graph {
       if (bias === undefined) return graph.matMul(x, weight, { transposeB: true });
       if (x.shape.length === 2) return graph.addMatMul(bias, x, weight, { transposeB: true });
       return graph.add(graph.matMul(x, weight, { transposeB: true }), bias);
+    },
+
+    quantisedLinear: (x, { name, source, format, isExact = false }) => {
+      const matrix = builder.quantisedWeight({ name, source, format });
+      return builder.one("quantisedLinear", [x, ...matrix], { name, source, format, isExact });
     },
 
     reduceSum: (x, axes, keepDims = false) => {

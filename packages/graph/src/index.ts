@@ -13,6 +13,7 @@ export {
   type RunProgramOptions,
 } from "./api.ts";
 export { type Dim, type Shape } from "./dim.ts";
+export { type QuantisedFormat } from "./quantise.ts";
 export { type HostOperationOptions, type MatMulOptions, type Operations } from "./operations.ts";
 export {
   type DType,

@@ -9,6 +9,7 @@ import type { Graph } from "./graph.ts";
 import type { Node } from "./op.ts";
 import { rowOf } from "./op-table.ts";
 import { optimise } from "./optimise.ts";
+import { quantiseMatrix } from "./quantise.ts";
 import type { Tensor, Value } from "./tensor.ts";
 
 /** What to interpret. */
@@ -67,6 +68,15 @@ async function evaluateNode(
   if (node.op === "weight") {
     const { source } = (node as Node<"weight">).attributes;
     return [{ dims: source.shape, data: Float64Array.from(await source.readFloat32(options)) }];
+  }
+  if (node.op === "quantisedWeight") {
+    const { source, format } = (node as Node<"quantisedWeight">).attributes;
+    const { packed, scales } = await quantiseMatrix(source, format, options.signal);
+    const [packedType, scaleType] = node.outputs;
+    return [
+      { dims: packedType?.shape.map(Number) ?? [], data: packed },
+      { dims: scaleType?.shape.map(Number) ?? [], data: Float64Array.from(scales) },
+    ];
   }
   if (node.op === "hostOperation") return callHost(node as Node<"hostOperation">, inputs, options);
   return rowOf(node.op).evaluate(

@@ -164,7 +164,7 @@ const samples: Partial<Record<OpName, readonly Sample[]>> = {
   ],
 };
 
-/** Operations that are tried elsewhere: sources in compile.test.ts, the cache in cached-attention.test.ts. */
+/** Operations that are tried elsewhere: sources in compile.test.ts, the cache in cached-attention.test.ts, few bits in quantise.test.ts. */
 const elsewhere: readonly OpName[] = [
   "input",
   "parameter",
@@ -173,6 +173,8 @@ const elsewhere: readonly OpName[] = [
   "accumulate",
   "hostOperation",
   "cachedAttention",
+  "quantisedWeight",
+  "quantisedLinear",
 ];
 
 test("every operation of the table is tried", () => {

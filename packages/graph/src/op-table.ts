@@ -10,6 +10,7 @@ import { elementwiseOps } from "./ops/elementwise.ts";
 import { layoutOps } from "./ops/layout.ts";
 import { linearOps } from "./ops/linear.ts";
 import { normOps } from "./ops/norm.ts";
+import { quantisedOps } from "./ops/quantised.ts";
 import { reduceOps } from "./ops/reduce.ts";
 import { sourceOps } from "./ops/source.ts";
 
@@ -22,6 +23,7 @@ export const opTable: OpTable = {
   ...elementwiseOps,
   ...layoutOps,
   ...linearOps,
+  ...quantisedOps,
   ...reduceOps,
   ...normOps,
   ...attentionOps,

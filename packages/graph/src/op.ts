@@ -3,6 +3,7 @@
  */
 import type { Shape } from "./dim.ts";
 import type { Operations } from "./operations.ts";
+import type { QuantisedFormat } from "./quantise.ts";
 import type { DType, Tensor, TensorType, Value, WeightSource } from "./tensor.ts";
 
 /** Attributes of every operation, by name. `object` means none. */
@@ -40,6 +41,8 @@ export interface OpAttributes {
   // Products.
   matMul: MatMulAttributes;
   addMatMul: MatMulAttributes;
+  quantisedWeight: QuantisedWeightAttributes;
+  quantisedLinear: QuantisedLinearAttributes;
   // Reductions.
   reduceSum: { readonly axes: readonly number[]; readonly keepDims: boolean };
   // Norms and losses.
@@ -70,6 +73,20 @@ export interface MatMulAttributes {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   readonly scale: number;
+}
+
+/** Attributes of `quantisedWeight`. */
+export interface QuantisedWeightAttributes {
+  readonly name: string;
+  /** Shape [out, in]. */
+  readonly source: WeightSource;
+  readonly format: QuantisedFormat;
+}
+
+/** Attributes of `quantisedLinear`. */
+export interface QuantisedLinearAttributes extends QuantisedWeightAttributes {
+  /** Multiplies in float32 instead of int8: slower, no rounding of activations. */
+  readonly isExact: boolean;
 }
 
 /** Attributes of `cachedAttention`. */

@@ -1,5 +1,6 @@
 import type { Dim, Shape } from "./dim.ts";
 import type { GatherRowsAttributes, HostAttributes } from "./op.ts";
+import type { QuantisedFormat } from "./quantise.ts";
 import type { Tensor, ValueData, WeightSource, DType } from "./tensor.ts";
 
 /** Options of a product of matrices. */
@@ -10,6 +11,15 @@ export interface MatMulOptions {
   readonly transposeB?: boolean | undefined;
   /** Multiplies the product. Default 1. */
   readonly scale?: number | undefined;
+}
+
+/** A product with a quantised matrix. */
+export interface QuantisedLinearOptions {
+  /** Name of the matrix, the same for every use of it. */
+  readonly name: string;
+  readonly source: WeightSource;
+  readonly format: QuantisedFormat;
+  readonly isExact?: boolean | undefined;
 }
 
 /** A host operation to add. */
@@ -97,6 +107,14 @@ export interface Operations {
   addMatMul(c: Tensor, a: Tensor, b: Tensor, options?: MatMulOptions): Tensor;
   /** Applies a linear map given as Hugging Face stores it. Shapes: x […, in], weight [out, in], bias [out]. */
   linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor;
+
+  /**
+   * Applies a frozen linear map of few bits, forward and backward.
+   *
+   * Shapes: x […, in], source [out, in], result […, out]; with `format.transposed` the other way round.
+   * Range:  weights are rounded per block; unless `isExact` (default false), activations too, to 8 bits per block.
+   */
+  quantisedLinear(x: Tensor, options: QuantisedLinearOptions): Tensor;
 
   /** Sums over axes; negative axes count from the end. Default: all axes, dropped. */
   reduceSum(x: Tensor, axes?: readonly number[], keepDims?: boolean): Tensor;

@@ -90,6 +90,7 @@ function mergeEqual(
     "input",
     "parameter",
     "weight",
+    "quantisedWeight",
     "constant",
     "hostOperation",
     "accumulate",
@@ -98,7 +99,7 @@ function mergeEqual(
   return nodes.map((old) => {
     const node = rewire(old, resolve);
     if (apart.has(node.op)) return node;
-    const key = `${node.op}(${node.inputs.map(({ id }) => id).join(",")})${JSON.stringify(node.attributes)}`;
+    const key = `${node.op}(${node.inputs.map(({ id }) => id).join(",")})${printAttributes(node)}`;
     const twin = seen.get(key);
     if (twin === undefined) seen.set(key, node);
     else {
@@ -109,6 +110,13 @@ function mergeEqual(
     }
     return node;
   });
+}
+
+/** Sources of weights are known by their name. */
+function printAttributes({ attributes }: Node): string {
+  return JSON.stringify(attributes, (key, value: unknown) =>
+    key === "source" ? undefined : value,
+  );
 }
 
 /** s·(a·b) → one product with a scale, and c + a·b → `addMatMul`, where the product has no other use. */

@@ -48,6 +48,7 @@ const sources = new Set([
   "input",
   "parameter",
   "weight",
+  "quantisedWeight",
   "constant",
   "accumulate",
   "hostOperation",

@@ -3,9 +3,9 @@ import type { Dim, Shape } from "./dim.ts";
 
 /**
  * Element types. `float` is the precision that a program is compiled for: float32, or float64 for gradient checks.
- * `bool` travels as one byte per element.
+ * `bool` travels as one byte per element; `uint8` holds packed weights.
  */
-export type DType = "float" | "int64" | "int32" | "bool";
+export type DType = "float" | "int64" | "int32" | "bool" | "uint8";
 
 /** Type and shape of a tensor before it has a name. */
 export interface TensorType {

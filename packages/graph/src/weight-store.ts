@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { QtuneError, internalError, shapeSize, throwIfAborted, type Abortable } from "@qtune/base";
 import type { Precision, WeightPlace } from "./emit.ts";
+import { quantiseMatrix, type QuantisedFormat } from "./quantise.ts";
 import type { WeightSource } from "./tensor.ts";
 
 /** Elements that are read and written at once: 16 MiB of float32. */
@@ -32,6 +33,12 @@ export interface WeightStore {
   readonly writtenBytes: number;
   /** Returns where a tensor lies, written if it is not there yet. One call at a time. */
   place(source: WeightSource, precision: Precision, options?: Abortable): Promise<WeightPlace>;
+  /** Returns where a quantised matrix and its scales lie, quantised and written if they are not there yet. */
+  placeQuantised(
+    source: WeightSource,
+    format: QuantisedFormat,
+    options?: Abortable,
+  ): Promise<{ readonly packed: WeightPlace; readonly scales: WeightPlace }>;
   /** Returns a name for a model file that no other program of the store uses. */
   nameModel(label: string): string;
   close(): Promise<void>;
@@ -44,10 +51,16 @@ export async function openWeightStore(options: WeightStoreOptions = {}): Promise
   return new FolderStore(directory, options.directory === undefined);
 }
 
+interface QuantisedPlaces {
+  readonly packed: WeightPlace;
+  readonly scales: WeightPlace;
+}
+
 class FolderStore implements WeightStore {
   readonly directory: string;
   readonly #isTemporary: boolean;
   readonly #places = new Map<WeightSource, Map<Precision, WeightPlace>>();
+  readonly #quantised = new Map<WeightSource, Map<string, QuantisedPlaces>>();
   readonly #links = new Map<string, string | undefined>();
   #file: FileHandle | undefined;
   #models = 0;
@@ -84,6 +97,25 @@ class FolderStore implements WeightStore {
     return place;
   }
 
+  async placeQuantised(
+    source: WeightSource,
+    format: QuantisedFormat,
+    options: Abortable = {},
+  ): Promise<QuantisedPlaces> {
+    const known = this.#quantised.get(source) ?? new Map<string, QuantisedPlaces>();
+    this.#quantised.set(source, known);
+    const key = JSON.stringify(format);
+    const placed = known.get(key);
+    if (placed !== undefined) return placed;
+    const { packed, scales } = await quantiseMatrix(source, format, options.signal);
+    const places = {
+      packed: await this.#append(packed),
+      scales: await this.#append(new Uint8Array(scales.buffer)),
+    };
+    known.set(key, places);
+    return places;
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -110,6 +142,14 @@ class FolderStore implements WeightStore {
     return location === undefined
       ? undefined
       : { location, offset: range.offset, sizeBytes: range.sizeBytes };
+  }
+
+  async #append(bytes: Uint8Array): Promise<WeightPlace> {
+    this.#file ??= await open(path.join(this.directory, fileName), "w");
+    const offset = Math.ceil(this.#end / alignment) * alignment;
+    await writeAll(this.#file, bytes, offset);
+    this.#end = offset + bytes.length;
+    return { location: fileName, offset, sizeBytes: bytes.length };
   }
 
   async #write(

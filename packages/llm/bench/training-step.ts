@@ -96,6 +96,7 @@ const program = await createTrainingProgram({
   tensors: benchTensors(config),
   onLinear: benchLora(Number(rank), sizes),
   threads: 2,
+  baseWeights: flags.includes("int8") ? "int8" : flags.includes("int4") ? "int4" : "float32",
   profile: flags.includes("profile"),
   prepack: !flags.includes("noprepack"),
   ...(flags.includes("profile")

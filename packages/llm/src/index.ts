@@ -34,6 +34,7 @@ export {
   createScoringProgram,
   createTrainingProgram,
 } from "./model/decoder-program.ts";
+export { type BaseWeights } from "./model/decoder.ts";
 export { type LinearCall, type LinearModule, type OnLinear } from "./model/on-linear.ts";
 export {
   type GenerateOptions,

@@ -26,7 +26,7 @@ import {
   layOutRows,
   type Sequence,
 } from "./batch.ts";
-import { buildDecoder, buildTrainingAttention } from "./decoder.ts";
+import { buildDecoder, buildTrainingAttention, type BaseWeights } from "./decoder.ts";
 import type { OnLinear } from "./on-linear.ts";
 
 /** What training, scoring and generation programs have in common. */
@@ -37,6 +37,8 @@ export interface DecoderOptions extends Pick<
   readonly config: ModelConfig;
   /** Weights under their Hugging Face names. */
   readonly tensors: ReadonlyMap<string, WeightSource>;
+  /** How the frozen linear maps are kept: `int8` is about twice as fast as float32 in a third of its memory. Default `float32`. */
+  readonly baseWeights?: BaseWeights | undefined;
   /** Called at each linear module, in order of execution. Default: the frozen model. */
   readonly onLinear?: OnLinear | undefined;
   /** Handlers of the host operations that `onLinear` adds, `<kind>.vjp` included. */
@@ -99,7 +101,7 @@ export interface DecoderGraph {
 
 /** Builds a decoder with its loss at labelled positions. Feeds come from {@link decoderFeeds}. */
 export function buildDecoderGraph(
-  options: Pick<DecoderOptions, "config" | "tensors" | "onLinear">,
+  options: Pick<DecoderOptions, "config" | "tensors" | "onLinear" | "baseWeights">,
 ): DecoderGraph {
   const { config } = options;
   const graph = createGraph();

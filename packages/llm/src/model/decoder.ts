@@ -18,12 +18,20 @@ export interface AttentionInputs {
   readonly v: Tensor;
 }
 
+/**
+ * How the frozen linear maps are kept. `int8` and `int4` are rounded per block of 32 and multiply in int8; embedding and norms
+ * stay float32.
+ */
+export type BaseWeights = "float32" | "int8" | "int4";
+
 /** How a decoder is built. */
 export interface BuildDecoderOptions {
   readonly graph: Graph;
   readonly config: ModelConfig;
   readonly tensors: ReadonlyMap<string, WeightSource>;
   readonly onLinear?: OnLinear | undefined;
+  /** Default `float32`. */
+  readonly baseWeights?: BaseWeights | undefined;
   readonly inputs: {
     /** int64 [N]. */
     readonly ids: Tensor;
@@ -69,14 +77,17 @@ function assertSupported(config: ModelConfig): void {
 interface Weights {
   vector(name: string, size: number): Tensor;
   matrix(name: string, shape: readonly [number, number]): Tensor;
+  /** Multiplies rows by a frozen matrix [out, in]. */
+  apply(name: string, shape: readonly [number, number], rows: Tensor, bias?: Tensor): Tensor;
 }
 
+/** Values that share a scale in quantised matrices. */
+const blockSize = 32;
+
 /** Adds each weight once, checking that it is there and has the shape that the configuration promises. */
-function createWeights({ graph, tensors }: BuildDecoderOptions): Weights {
+function createWeights({ graph, tensors, baseWeights = "float32" }: BuildDecoderOptions): Weights {
   const known = new Map<string, Tensor>();
-  const get = (name: string, shape: readonly number[]): Tensor => {
-    const made = known.get(name);
-    if (made !== undefined) return made;
+  const sourceOf = (name: string, shape: readonly number[]): WeightSource => {
     const source = tensors.get(name);
     if (source === undefined) {
       throw new QtuneError("not_found", `the model has no tensor ${name}`, { where: "tensors" });
@@ -91,11 +102,24 @@ function createWeights({ graph, tensors }: BuildDecoderOptions): Weights {
         { where: `tensors.${name}` },
       );
     }
-    const weight = graph.weight(name, source);
+    return source;
+  };
+  const get = (name: string, shape: readonly number[]): Tensor => {
+    const weight = known.get(name) ?? graph.weight(name, sourceOf(name, shape));
     known.set(name, weight);
     return weight;
   };
-  return { vector: (name, size) => get(name, [size]), matrix: (name, shape) => get(name, shape) };
+  return {
+    vector: (name, size) => get(name, [size]),
+    matrix: (name, shape) => get(name, shape),
+    apply(name, shape, rows, bias) {
+      if (baseWeights === "float32") return graph.linear(rows, get(name, shape), bias);
+      const bits = baseWeights === "int8" ? 8 : 4;
+      const format = { bits, blockSize, transposed: false } as const;
+      const y = graph.quantisedLinear(rows, { name, source: sourceOf(name, shape), format });
+      return bias === undefined ? y : graph.add(y, bias);
+    },
+  };
 }
 
 function buildLayer(
@@ -123,12 +147,8 @@ function buildLayer(
     const path = `${prefix}.${block}.${module}`;
     const [outFeatures, inFeatures] = size;
     return graph.withScope(`${block}.${module}`, () => {
-      const weight = weights.matrix(`${path}.weight`, [outFeatures, inFeatures]);
-      const y = graph.linear(
-        rows,
-        weight,
-        bias ? weights.vector(`${path}.bias`, outFeatures) : undefined,
-      );
+      const biasTensor = bias ? weights.vector(`${path}.bias`, outFeatures) : undefined;
+      const y = weights.apply(`${path}.weight`, [outFeatures, inFeatures], rows, biasTensor);
       const call = { graph, layer, module, path, x: rows, y, inFeatures, outFeatures };
       return options.onLinear?.(call) ?? y;
     });

@@ -1,0 +1,92 @@
+import { createRandom } from "@qtune/base";
+import { relativeDistance } from "@qtune/testkit";
+import { describe, expect, test } from "vitest";
+import {
+  compile,
+  createGraph,
+  differentiate,
+  interpret,
+  type Value,
+  type WeightSource,
+} from "./index.ts";
+import { dequantiseMatrix, quantiseMatrix, type QuantisedFormat } from "./quantise.ts";
+
+function drawMatrix(
+  out: number,
+  into: number,
+  label: string,
+): { values: Float32Array; source: WeightSource } {
+  const random = createRandom(17, label);
+  const values = Float32Array.from({ length: out * into }, () => random.nextNormal());
+  const readFloat32: WeightSource["readFloat32"] = async (options) =>
+    values.slice(options?.elements?.start ?? 0, options?.elements?.end ?? values.length);
+  return { values, source: { shape: [out, into], readFloat32 } };
+}
+
+const formats: readonly QuantisedFormat[] = ([4, 8] as const).flatMap((bits) =>
+  [false, true].map((transposed) => ({ bits, blockSize: 32, transposed })),
+);
+
+describe.each(formats)("$bits bits, transposed $transposed", (format) => {
+  test("keeps every value within half a step of its block", async () => {
+    const { values, source } = drawMatrix(40, 70, "values");
+    const matrix = await quantiseMatrix(source, format);
+    const restored = dequantiseMatrix(matrix, source.shape, format);
+    const [N, K] = format.transposed ? [70, 40] : [40, 70];
+    const blocks = Math.ceil(K / 32);
+    for (let n = 0; n < N; n++) {
+      for (let k = 0; k < K; k++) {
+        const original = values[format.transposed ? k * 70 + n : n * 70 + k] ?? 0;
+        const step = Math.abs(matrix.scales[n * blocks + (k >> 5)] ?? 0);
+        // Four bits reach +7 steps only where the largest value is negative: there a clipped value is off by up to one step.
+        const bound = format.bits === 8 ? 0.5001 * step : 1.0001 * step;
+        expect(Math.abs((restored[n * K + k] ?? 0) - original)).toBeLessThanOrEqual(bound);
+      }
+    }
+  });
+
+  test("multiplies as its definition says, forward and backward", async () => {
+    const { source } = drawMatrix(24, 64, "product");
+    const g = createGraph();
+    const K = format.transposed ? 24 : 64;
+    const x = g.input("x", "float", ["N", K]);
+    const y = g.quantisedLinear(x, { name: "w", source, format, isExact: true });
+    const loss = g.reduceSum(g.multiply(y, y));
+    const [dx] = differentiate(g, loss, [x]);
+    const outputs = { y, dx: dx ?? x };
+    const random = createRandom(3);
+    const feed: Value = {
+      dims: [5, K],
+      data: Float64Array.from({ length: 5 * K }, () => random.nextNormal()),
+    };
+    const expected = await interpret(g, { outputs, feeds: { x: feed } });
+    const program = await compile(g, { outputs });
+    const actual = await program.run({ x: feed });
+    await program.close();
+    for (const name of ["y", "dx"]) {
+      const [a, b] = [actual[name]?.data, expected[name]?.data].map((data) =>
+        Array.from(data as Float64Array),
+      );
+      expect(relativeDistance(a ?? [], b ?? [Number.NaN]), name).toBeLessThan(1e-5);
+    }
+  });
+});
+
+test("products in int8 arithmetic stay within one percent of the float ones", async () => {
+  const { source } = drawMatrix(64, 128, "int8");
+  const g = createGraph();
+  const x = g.input("x", "float", ["N", 128]);
+  const format: QuantisedFormat = { bits: 8, blockSize: 32, transposed: false };
+  const outputs = {
+    fast: g.quantisedLinear(x, { name: "w", source, format }),
+    exact: g.quantisedLinear(x, { name: "w", source, format, isExact: true }),
+  };
+  const program = await compile(g, { outputs });
+  const random = createRandom(4);
+  const { fast, exact } = await program.run({
+    x: { dims: [16, 128], data: Float32Array.from({ length: 2048 }, () => random.nextNormal()) },
+  });
+  await program.close();
+  const distance = relativeDistance(fast?.data as Float32Array, exact?.data as Float32Array);
+  expect(distance).toBeLessThan(0.01);
+});
