@@ -213,3 +213,20 @@ describe.each(levels)("compileCircuit at level %i", (level) => {
     expect(compileCircuit(circuit, options)).toEqual(compileCircuit(circuit, options));
   });
 });
+
+test("decoupling pulses keep the unitary", () => {
+  const chip = createChip("wukong-72");
+  const random = createRandom(21);
+  let added = 0;
+  for (let k = 0; k < 6; k++) {
+    const circuit = randomCircuit(random, 4, 60);
+    const compiled = compileCircuit(circuit, {
+      chip,
+      level: 1,
+      decoupling: k % 2 === 0 ? "xx" : "xy4",
+    });
+    expectSameUnitary(circuit, compiled, chip, random);
+    added += compiled.template.steps.filter((step) => step.kind === "decoupling").length;
+  }
+  expect(added).toBeGreaterThan(0);
+});

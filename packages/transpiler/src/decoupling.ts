@@ -18,7 +18,7 @@ const axes: Readonly<Record<Exclude<DecouplingSequence, "none">, readonly number
  *
  * Maths:  n pulses at (k + 1/2)/n of the wait (Carr and Purcell 1954); worth it where the mean infidelity (1 − e^{−(σt)²/2})/3
  *         of the wait is above that of the pulses.
- * Effect: pure; the duration stays.
+ * Effect: pure; the duration stays. Waits that the circuit asks for (delays) stay as they are.
  */
 export function insertDecoupling(
   template: NativeTemplate,

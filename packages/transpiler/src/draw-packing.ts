@@ -132,8 +132,10 @@ function drawQubits(
 function drawNames(chip: ChipModel, placed: readonly Placed[]): string[] {
   return placed.map(({ item, where }, index) => {
     const spots = where.qubits.map((qubit) => spot(chip, qubit));
-    const x = spots.reduce((sum, at) => sum + at.x, 0) / spots.length;
+    const middle = spots.reduce((sum, at) => sum + at.x, 0) / spots.length;
     const y = spots.reduce((sum, at) => sum + at.y, 0) / spots.length;
+    const covers = spots.some((at) => Math.hypot(at.x - middle, at.y - y) < radius);
+    const x = covers ? middle + 2 * radius : middle;
     const style = `font-size="13" font-weight="bold" text-anchor="middle" fill="${colourOf(index)}" stroke="#ffffff" stroke-width="3" paint-order="stroke"`;
     return `<text x="${x.toFixed(1)}" y="${(y + 5).toFixed(1)}" ${style}>#${item}</text>`;
   });

@@ -8,6 +8,7 @@ import {
   type Circuit,
   type GateOperation,
   type Operation,
+  assertCircuit,
   expandCircuit,
   findGate,
   isBoundAngle,
@@ -28,10 +29,11 @@ import {
  *
  * Effect: pure.
  * Cost:   linear in the expanded circuit.
- * Errors: invalid_argument for what a chip cannot do: measurement before the end, reset after the start, classical
+ * Errors: invalid_argument for a circuit that is not sound and for what a chip cannot do: measurement before the end, reset after the start, classical
  *         control; and for gates that have no decomposition.
  */
 export function lowerCircuit(circuit: Circuit): WorkCircuit {
+  assertCircuit(circuit);
   const operations: WorkOperation[] = [];
   const issues: Issue[] = [];
   const state: LoweringState = {
