@@ -59,6 +59,15 @@ function sampleCall(
     n: () => n,
     mask: () => 0b101,
     number: () => 7 + variant,
+    vectors: () => 32,
+    flips: () => (size === 4 ? [1, 2, 4][variant % 3]! : 1 + (variant % 2)), // three numbers
+    outer: () => 2,
+    outerMask: () => 16,
+    outerValue: () => 16 * (variant % 2),
+    tilePlane: () => 512,
+    chunkBytes: () => 64,
+    chunks: () => 4,
+    bits: () => 3,
   };
   const given: Record<string, number> = {};
   for (const [argument, kind] of kernelTable[name].arguments) {
@@ -100,6 +109,7 @@ function fillMemory(
     );
     for (const argument of shared) splatVectors(backend, precision, given[argument]!); // a key of `given`
     fillTrajectoryTables(backend, name, given);
+    fillLaneTables(backend, name, given);
     if (name === "multiplyRowPhase")
       backend
         .int32(given["signs"]!, amps)
@@ -108,7 +118,8 @@ function fillMemory(
       backend
         .uint32(given["table"]!, amps)
         .set(Uint32Array.from({ length: amps }, (_, i) => (i * 5 + 3) % amps)); // its argument
-    if (given["qubits"] !== undefined) backend.int32(given["qubits"], 4).set([2, 0, 3, 1]);
+    if (given["qubits"] !== undefined && kernelTable[name].file !== "lanes")
+      backend.int32(given["qubits"], 4).set([2, 0, 3, 1]);
     if (name === "evaluateAngles" || name === "combineGradients") {
       backend.float64(given["rows"] ?? given["gradients"]!, 64).set(numbers.subarray(0, 64)); // one of the two is there
       const constant = name === "evaluateAngles" ? [0.5] : [];
@@ -179,6 +190,23 @@ function fillTrajectoryTables(
   if (given["key"] !== undefined) backend.uint32(given["key"], 2).set([123, 456]);
 }
 
+/** Tables of the kernels for one state: some entries of a phase table are the identity. */
+function fillLaneTables(backend: Backend, name: KernelName, given: Record<string, number>): void {
+  if (kernelTable[name].file !== "lanes") return;
+  const set = (argument: string, values: readonly number[]): void => {
+    const at = given[argument];
+    if (at !== undefined) backend.int32(at, values.length).set(values);
+  };
+  set("qubits", [0, 2, 3]);
+  set("laneMasks", [0, 1, 2, 3]);
+  set("outerQubits", [4, 5]);
+  set("offsets", [3, 0, 2, 5]);
+  const table = given["table"];
+  for (let entry = 0; table !== undefined && entry < 32; entry++) {
+    backend.int32(table + 48 * entry, 1)[0] = entry % 3;
+  }
+}
+
 /** Makes every 16-byte vector of a shared table hold one value. */
 function splatVectors(backend: Backend, precision: Precision, at: number): void {
   const view = precision === "float32" ? backend.float32(at, 1024) : backend.float64(at, 512);
@@ -245,7 +273,13 @@ export function describeBackend(title: string, create: () => Backend): void {
 
 /** Whether the output of a kernel has the type of the amplitudes rather than float64. */
 function isAmplitudeOutput(name: KernelName): boolean {
-  return !["evaluateAngles", "writeRows", "combineGradients", "sumRows", "drawDetunings"].includes(
-    name,
-  );
+  return ![
+    "evaluateAngles",
+    "writeRows",
+    "combineGradients",
+    "sumRows",
+    "drawDetunings",
+    "blockWeights",
+    "blockWeights",
+  ].includes(name);
 }

@@ -3,6 +3,7 @@ import { internalError } from "@qtune/base";
 import { type KernelName, kernelNames, kernelTable } from "../kernel-table.ts";
 import { operationWords } from "../program.ts";
 import * as diagonal from "./diagonal.ts";
+import * as lanes from "./lanes.ts";
 import * as matrix from "./matrix.ts";
 import type { ReferenceMemory } from "./memory.ts";
 import * as pauli from "./pauli.ts";
@@ -17,6 +18,7 @@ const files: Readonly<Record<string, unknown>> = {
   rotate,
   prepare,
   diagonal,
+  lanes,
   matrix,
   pauli,
   trajectory,

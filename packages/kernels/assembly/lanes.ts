@@ -1,0 +1,195 @@
+/**
+ * One state vector without a batch: consecutive amplitudes fill a vector, so the lowest qubits (two in float32, one in
+ * float64) are lanes. A gate on a lane qubit mixes a vector with its shuffles; its coefficients differ by lane. Tiles
+ * gather 2^T amplitudes into cache, so that many gates cost one pass over memory. Controls and phases on qubits outside
+ * of a tile are decided once per tile.
+ */
+import { insertZeroBit, madd, nmadd } from "./vector";
+
+/** Exchanges lanes whose index differs by `mask`. */
+// @ts-ignore: decorator
+@inline
+function exchange<T>(x: v128, mask: usize): v128 {
+  if (mask == 0) return x;
+  if (sizeof<T>() == 8) return i8x16.shuffle(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  if (mask == 1) return i8x16.shuffle(x, x, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+  if (mask == 2) return i8x16.shuffle(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  return i8x16.shuffle(x, x, 12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
+}
+
+/** Places the bits of `local` at the vector bits of a table int32 [k]. */
+function spreadBits(local: usize, k: usize, qubits: usize): usize {
+  let index: usize = 0;
+  for (let j: usize = 0; j < k; j++) index |= ((local >> j) & 1) << <usize>load<i32>(qubits + (j << 2));
+  return index;
+}
+
+/** Opens zero bits at all positions of an ascending table. */
+function insertZeroBits(index: usize, k: usize, qubits: usize): usize {
+  for (let j: usize = 0; j < k; j++) index = insertZeroBit(index, <usize>load<i32>(qubits + (j << 2)));
+  return index;
+}
+
+/**
+ * ψ = U ψ in place. Vector bits `qubits` int32 [k] ascending; `laneMasks` int32 [flips]: which lane exchanges occur, the first is 0.
+ * coefficients [2^k out, 2^k in, flips, (re, im)] vectors. Acts where the vector index has `controlValue` under `controlMask`
+ * and the tile index has `outerValue` under `outerMask`. scratch: 64·2^k·flips bytes.
+ */
+export function laneMatrix<T>(
+  psi: usize, plane: usize, vectors: usize, k: usize, qubits: usize, flips: usize, laneMasks: usize,
+  controlMask: usize, controlValue: usize, coefficients: usize, scratch: usize, tile: usize, outerMask: usize, outerValue: usize,
+): void {
+  if ((tile & outerMask) != outerValue) return;
+  const dim = <usize>1 << k;
+  const terms = dim * flips;
+  const offsets = scratch + 32 * terms;
+  for (let j: usize = 0; j < dim; j++) store<u32>(offsets + (j << 2), <u32>(spreadBits(j, k, qubits) << 4));
+  for (let group: usize = 0; group < vectors >> k; group++) {
+    const base = insertZeroBits(group, k, qubits);
+    if ((base & controlMask) != controlValue) continue;
+    const p = psi + (base << 4);
+    let x = scratch;
+    for (let j: usize = 0; j < dim; j++) {
+      const at = p + <usize>load<u32>(offsets + (j << 2));
+      const re = v128.load(at);
+      const im = v128.load(at + plane);
+      v128.store(x, re);
+      v128.store(x, im, 16);
+      x += 32;
+      for (let f: usize = 1; f < flips; f++) {
+        const mask = <usize>load<i32>(laneMasks + (f << 2));
+        v128.store(x, exchange<T>(re, mask));
+        v128.store(x, exchange<T>(im, mask), 16);
+        x += 32;
+      }
+    }
+    let c = coefficients;
+    const row = terms << 5;
+    if (dim == 1) {
+      let re: v128 = i32x4.splat(0);
+      let im: v128 = i32x4.splat(0);
+      for (let t: usize = 0; t < row; t += 32) {
+        const xr = v128.load(scratch + t);
+        const xi = v128.load(scratch + t, 16);
+        const cr = v128.load(c + t);
+        const ci = v128.load(c + t, 16);
+        re = nmadd<T>(ci, xi, madd<T>(cr, xr, re));
+        im = madd<T>(ci, xr, madd<T>(cr, xi, im));
+      }
+      v128.store(p, re);
+      v128.store(p + plane, im);
+      continue;
+    }
+    for (let i: usize = 0; i < dim; i += 2) {
+      let re0: v128 = i32x4.splat(0);
+      let im0: v128 = i32x4.splat(0);
+      let re1: v128 = i32x4.splat(0);
+      let im1: v128 = i32x4.splat(0);
+      for (let t: usize = 0; t < row; t += 32) {
+        const xr = v128.load(scratch + t);
+        const xi = v128.load(scratch + t, 16);
+        const cr = v128.load(c + t);
+        const ci = v128.load(c + t, 16);
+        const dr = v128.load(c + row + t);
+        const di = v128.load(c + row + t, 16);
+        re0 = madd<T>(cr, xr, re0);
+        im0 = madd<T>(cr, xi, im0);
+        re1 = madd<T>(dr, xr, re1);
+        im1 = madd<T>(dr, xi, im1);
+        re0 = nmadd<T>(ci, xi, re0);
+        im0 = madd<T>(ci, xr, im0);
+        re1 = nmadd<T>(di, xi, re1);
+        im1 = madd<T>(di, xr, im1);
+      }
+      const at0 = p + <usize>load<u32>(offsets + (i << 2));
+      const at1 = p + <usize>load<u32>(offsets + (i << 2), 4);
+      v128.store(at0, re0);
+      v128.store(at0 + plane, im0);
+      v128.store(at1, re1);
+      v128.store(at1 + plane, im1);
+      c += 2 * row;
+    }
+  }
+}
+
+/**
+ * ψ = D ψ in place. table [outer bits, 2^k] entries of (kind, re, im) vectors: kind is 0 where the entry is the identity and is
+ * skipped. The tile's bits at `outerQubits` int32 [outer] choose the part of the table.
+ */
+export function lanePhase<T>(
+  psi: usize, plane: usize, vectors: usize, k: usize, qubits: usize, table: usize, tile: usize, outer: usize, outerQubits: usize,
+): void {
+  let part: usize = 0;
+  for (let j: usize = 0; j < outer; j++) part |= ((tile >> <usize>load<i32>(outerQubits + (j << 2))) & 1) << j;
+  const dim = <usize>1 << k;
+  const entries = table + part * dim * 48;
+  const run = k == 0 ? vectors : <usize>1 << <usize>load<i32>(qubits);
+  const runBytes = run << 4;
+  for (let j: usize = 0; j < dim; j++) {
+    const entry = entries + j * 48;
+    if (load<i32>(entry) == 0) continue;
+    const c = v128.load(entry, 16);
+    const s = v128.load(entry, 32);
+    const at = spreadBits(j, k, qubits);
+    for (let group: usize = 0; group < vectors >> k; group += run) {
+      const p = psi + ((insertZeroBits(group, k, qubits) | at) << 4);
+      for (let v: usize = 0; v < runBytes; v += 16) {
+        const re = v128.load(p + v);
+        const im = v128.load(p + v + plane);
+        v128.store(p + v, nmadd<T>(s, im, v128.mul<T>(c, re)));
+        v128.store(p + v + plane, madd<T>(s, re, v128.mul<T>(c, im)));
+      }
+    }
+  }
+}
+
+/** Where the tile starts: its bits at `outerQubits` int32 [outer], amplitude index. */
+function tileStart(tile: usize, outer: usize, outerQubits: usize): usize {
+  return spreadBits(tile, outer, outerQubits);
+}
+
+/** Copies a tile from a state: `chunks` runs of `chunkBytes`, at `offsets` uint32 [chunks] counted in runs. */
+export function gatherTile<T>(
+  state: usize, plane: usize, tileAt: usize, tilePlane: usize, chunkBytes: usize, chunks: usize, offsets: usize,
+  tile: usize, outer: usize, outerQubits: usize,
+): void {
+  const start = state + tileStart(tile, outer, outerQubits) * sizeof<T>();
+  for (let chunk: usize = 0; chunk < chunks; chunk++) {
+    const from = start + <usize>load<u32>(offsets + (chunk << 2)) * chunkBytes;
+    const to = tileAt + chunk * chunkBytes;
+    for (let v: usize = 0; v < chunkBytes; v += 16) {
+      v128.store(to + v, v128.load(from + v));
+      v128.store(to + v + tilePlane, v128.load(from + v + plane));
+    }
+  }
+}
+
+/** Copies a tile back. */
+export function scatterTile<T>(
+  state: usize, plane: usize, tileAt: usize, tilePlane: usize, chunkBytes: usize, chunks: usize, offsets: usize,
+  tile: usize, outer: usize, outerQubits: usize,
+): void {
+  const start = state + tileStart(tile, outer, outerQubits) * sizeof<T>();
+  for (let chunk: usize = 0; chunk < chunks; chunk++) {
+    const to = start + <usize>load<u32>(offsets + (chunk << 2)) * chunkBytes;
+    const from = tileAt + chunk * chunkBytes;
+    for (let v: usize = 0; v < chunkBytes; v += 16) {
+      v128.store(to + v, v128.load(from + v));
+      v128.store(to + v + plane, v128.load(from + v + tilePlane));
+    }
+  }
+}
+
+/** out[block] = Σ |ψ|² over blocks of 2^bits amplitudes, float64, from block `tile`·blocks on; psi and out are of the tile. */
+export function blockWeights<T>(psi: usize, plane: usize, bits: usize, blocks: usize, out: usize): void {
+  for (let block: usize = 0; block < blocks; block++) {
+    const at = psi + (block << bits) * sizeof<T>();
+    let sum: f64 = 0;
+    for (let i: usize = 0; i < <usize>1 << bits; i++) {
+      const re = <f64>load<T>(at + i * sizeof<T>());
+      const im = <f64>load<T>(at + i * sizeof<T>() + plane);
+      sum += re * re + im * im;
+    }
+    store<f64>(out + (block << 3), sum);
+  }
+}
