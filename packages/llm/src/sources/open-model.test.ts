@@ -4,6 +4,8 @@ import path from "node:path";
 import { float32ToBytes, writeSafetensors } from "@qtune/weights";
 import { create } from "tar";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { parseModelConfig } from "../config/parse-config.ts";
+import { listWeights } from "../config/weight-names.ts";
 import { openModel } from "./open-model.ts";
 import { publishNpm, startTestServer, type TestServer } from "./registry.suite.ts";
 
@@ -33,14 +35,17 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Writes a model folder with one tensor. */
-async function writeModel(name: string, value: number): Promise<string> {
+/** Writes a model folder whose last norm holds `value`. */
+async function writeModel(name: string, value: number, change: object = {}): Promise<string> {
   const model = path.join(folder, name);
   await mkdir(model);
-  await writeFile(path.join(model, "config.json"), JSON.stringify(config));
-  const read = (): Uint8Array => float32ToBytes(Float32Array.of(value), "F32");
-  const tensor = { name: "model.norm.weight", dtype: "F32", shape: [1], read } as const;
-  await writeSafetensors(path.join(model, "model.safetensors"), [tensor]);
+  await writeFile(path.join(model, "config.json"), JSON.stringify({ ...config, ...change }));
+  const weights = listWeights(parseModelConfig(config)).map(({ hf, shape }) => {
+    const size = shape.reduce((product, dim) => product * dim, 1);
+    const values = new Float32Array(size).fill(hf === "model.norm.weight" ? value : 0.5);
+    return { name: hf, dtype: "F32", shape, read: () => float32ToBytes(values, "F32") } as const;
+  });
+  await writeSafetensors(path.join(model, "model.safetensors"), weights);
   return model;
 }
 
@@ -91,7 +96,7 @@ describe("openModel", () => {
     expect(await normOf("npm:tiny@1.0.0")).toBe(5);
     const file = path.join(cacheDir, "npm/tiny@1.0.0/model.safetensors");
     const bytes = await readFile(file);
-    bytes[bytes.length - 1] = 0;
+    bytes[bytes.length - 1] = 99;
     await writeFile(file, bytes);
     expect(await normOf("npm:tiny@1.0.0")).toBe(5);
   });
@@ -133,6 +138,17 @@ describe("openModel", () => {
   test("refuses a tarball whose hash is wrong", async () => {
     await publish(5, `sha512-${Buffer.alloc(64).toString("base64")}`);
     await expect(normOf("npm:tiny@1.0.0")).rejects.toMatchObject({ code: "data_loss" });
+  });
+
+  test("names weights that are missing, and shapes that do not fit", async () => {
+    const deeper = await writeModel("deeper", 1, { num_hidden_layers: 2 });
+    await expect(openModel(deeper)).rejects.toThrow(
+      /9 of 20 weights are missing: model\.layers\.1\.input/,
+    );
+    const wider = await writeModel("wider", 1, { intermediate_size: 20 });
+    await expect(openModel(wider)).rejects.toThrow(
+      /gate_proj\.weight: expected \[20, 8\] but was given \[16, 8\]/,
+    );
   });
 
   test("names the files of a folder without weights, and those of one with several", async () => {

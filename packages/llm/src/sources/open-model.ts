@@ -3,9 +3,17 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { QtuneError } from "@qtune/base";
-import { openOnnx, openSafetensors, type TensorSet, writeSafetensors } from "@qtune/weights";
+import {
+  openGguf,
+  openOnnx,
+  openSafetensors,
+  type TensorSet,
+  writeSafetensors,
+} from "@qtune/weights";
 import type { ModelConfig } from "../config/model-config.ts";
+import { parseGgufConfig } from "../config/gguf-config.ts";
 import { parseModelConfig } from "../config/parse-config.ts";
+import { assertWeights } from "./assert-weights.ts";
 import {
   defaultCacheDir,
   hashFile,
@@ -14,6 +22,7 @@ import {
   writeCacheEntry,
 } from "./cache-folder.ts";
 import { type FetchedSource, type FetchOptions, fetchSource } from "./fetch-source.ts";
+import { ggufWeights } from "./gguf-weights.ts";
 import { findModelFiles, type ModelFiles, type TokenizerFiles } from "./model-files.ts";
 import { parseModelSource } from "./model-source.ts";
 import { findModel, type ModelPlace, unknownModel } from "./model-table.ts";
@@ -120,15 +129,19 @@ async function openFetched(
   const files = await findModelFiles(fetched.path);
   const sha256 = await weightHash(files, fetched, options);
   const identity: ModelIdentity = { source, sha256, origin: fetched.origin, licence };
-  const rawConfig = await readJson(files.config);
+  const rawConfig = files.weights.format === "gguf" ? {} : await readJson(files.config);
   const generationConfig = await readJson(files.generationConfig);
-  if (files.config === undefined) {
-    throw new QtuneError("not_found", "expected config.json beside the weights", {
-      where: fetched.path,
-    });
+  const { config, tensors } = await openWeights(
+    files,
+    { rawConfig, generationConfig, sha256 },
+    options,
+  );
+  try {
+    assertWeights(config, tensors.tensors, files.weights.path);
+  } catch (error) {
+    await tensors.close();
+    throw error;
   }
-  const config = parseModelConfig(rawConfig, { file: files.config, generationConfig });
-  const tensors = await openWeights(files, config, sha256, options);
   return {
     config,
     tensors,
@@ -166,24 +179,44 @@ async function readJson(file: string | undefined): Promise<Readonly<Record<strin
   throw new QtuneError("data_loss", "expected a JSON object", { where: file });
 }
 
+/** What is known of a model before its weights are opened. */
+interface Known {
+  readonly rawConfig: Readonly<Record<string, unknown>>;
+  readonly generationConfig: Readonly<Record<string, unknown>>;
+  readonly sha256: string;
+}
+
 async function openWeights(
   files: ModelFiles,
-  config: ModelConfig,
-  sha256: string,
+  { rawConfig, generationConfig, sha256 }: Known,
   options: OpenModelOptions,
-): Promise<TensorSet> {
+): Promise<{ config: ModelConfig; tensors: TensorSet }> {
   const { format, path: weightPath } = files.weights;
-  switch (format) {
-    case "safetensors":
-      return openSafetensors(weightPath);
-    case "onnx":
-      return openConverted(weightPath, config, sha256, options);
-    case "gguf":
-      throw new QtuneError("unimplemented", "GGUF files are opened without a config.json", {
-        where: weightPath,
-      });
-    default:
-      return format satisfies never;
+  if (format === "gguf") return openGgufModel(weightPath);
+  if (files.config === undefined) {
+    throw new QtuneError("not_found", "expected config.json beside the weights", {
+      where: weightPath,
+    });
+  }
+  const config = parseModelConfig(rawConfig, { file: files.config, generationConfig });
+  const tensors =
+    format === "onnx"
+      ? await openConverted(weightPath, config, sha256, options)
+      : await openSafetensors(weightPath);
+  return { config, tensors };
+}
+
+/** A GGUF file holds its own configuration; a config.json beside it may be of another model and is not read. */
+async function openGgufModel(
+  filePath: string,
+): Promise<{ config: ModelConfig; tensors: TensorSet }> {
+  const gguf = await openGguf(filePath);
+  try {
+    const config = await parseGgufConfig(gguf, filePath);
+    return { config, tensors: ggufWeights(gguf, config) };
+  } catch (error) {
+    await gguf.close();
+    throw error;
   }
 }
 

@@ -63,9 +63,11 @@ function templateOf(value: unknown): string | undefined {
 
 /** Creates a tokenizer of parsed files. */
 export function createHfTokenizer({ json, config, chatTemplate }: HfTokenizerParts): Tokenizer {
-  const library = new Library(json, config);
+  const library = new Library(withUnicodeDigits(json), config);
   const added = library.get_added_tokens_decoder();
-  const vocabSize = 1 + Math.max(...library.get_vocab(true).values());
+  // Not spread into Math.max: a vocabulary is longer than a call may have arguments.
+  const vocabSize =
+    1 + Array.from(library.get_vocab(true).values()).reduce((a, b) => Math.max(a, b), -1);
   const variables = textsWithRole(config);
   const isNfc = JSON.stringify(json["normalizer"] ?? null).includes('"NFC"');
   const toBytes = tokenByteRule(json);
@@ -97,6 +99,23 @@ export function createHfTokenizer({ json, config, chatTemplate }: HfTokenizerPar
     normalize: (text) => (isNfc ? text.normalize("NFC") : text),
     tokenBytes,
   };
+}
+
+/**
+ * Writes the Digits pre-tokeniser as a split by pattern: the original cuts at every Unicode number (½, Ⅷ), the library's
+ * own one at ASCII digits only.
+ */
+function withUnicodeDigits(json: Json): Json {
+  const rewrite = (part: unknown): unknown => {
+    if (!isJsonObject(part)) return part;
+    if (Array.isArray(part["pretokenizers"])) {
+      return { ...part, pretokenizers: part["pretokenizers"].map(rewrite) };
+    }
+    if (part["type"] !== "Digits") return part;
+    const Regex = part["individual_digits"] === true ? "\\p{N}" : "\\p{N}+";
+    return { type: "Split", pattern: { Regex }, behavior: "Isolated", invert: false };
+  };
+  return { ...json, pre_tokenizer: rewrite(json["pre_tokenizer"] ?? null) };
 }
 
 /** Collects `bos_token`, `eos_token`, … as texts; files write them as text or as an object with `content`. */

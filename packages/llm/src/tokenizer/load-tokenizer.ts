@@ -1,6 +1,7 @@
 /** Reads the tokenizer of a model from whichever file holds it. */
 import { QtuneError } from "@qtune/base";
 import type { TokenizerFiles } from "../sources/model-files.ts";
+import { loadGgufTokenizer } from "./gguf-tokenizer.ts";
 import { loadHfTokenizer } from "./hf-tokenizer.ts";
 import { loadLlama2cTokenizer } from "./llama2c-tokenizer.ts";
 import { loadSentencePiece } from "./sentencepiece-tokenizer.ts";
@@ -18,6 +19,7 @@ import type { Tokenizer } from "./tokenizer.ts";
  */
 export async function loadTokenizer(files: TokenizerFiles): Promise<Tokenizer> {
   if (files.tokenizerJson !== undefined) return loadHfTokenizer(files);
+  if (files.gguf !== undefined) return loadGgufTokenizer(files.gguf);
   if (files.sentencePiece !== undefined) return loadSentencePiece(files.sentencePiece);
   if (files.llama2c !== undefined) return loadLlama2cTokenizer(files.llama2c);
   throw new QtuneError(

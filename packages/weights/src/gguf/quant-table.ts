@@ -176,36 +176,31 @@ const decodeQ6_K: DecodeBlock = (bytes, at, out, to) => {
   }
 };
 
+/** Eight signs for each of the 128 sign codes: seven bits as they are, the eighth makes their number even. */
+const signTable: Float32Array = Float32Array.from({ length: 1024 }, (_, i) => {
+  const seven = i >> 3;
+  const folded = seven ^ (seven >> 4);
+  const parity = (0x6996 >> (folded & 15)) & 1; // bit k of 0x6996: whether k has an odd number of ones
+  return ((seven | (parity << 7)) >> (i & 7)) & 1 ? -1 : 1;
+});
+
 /** 256 values in 8 groups: half d, then per group 4 code numbers and 4 · 7 bits of signs with 4 bits of scale. */
 const decodeIq2Xxs: DecodeBlock = (bytes, at, out, to) => {
   const d = half(bytes, at);
   for (let group = 0; group < 8; group++) {
     const from = at + 2 + 8 * group;
-    const word =
-      (bytes[from + 4]! |
-        (bytes[from + 5]! << 8) |
-        (bytes[from + 6]! << 16) |
-        (bytes[from + 7]! << 24)) >>>
-      0;
+    const low = bytes[from + 4]! | (bytes[from + 5]! << 8);
+    const word = low | (bytes[from + 6]! << 16) | (bytes[from + 7]! << 24);
     const db = Math.fround(Math.fround(d * (0.5 + (word >>> 28))) * 0.25);
     for (let part = 0; part < 4; part++) {
-      const seven = (word >>> (7 * part)) & 127;
-      const signs = seven | (isOddParity(seven) ? 128 : 0);
+      const signs = 8 * ((word >>> (7 * part)) & 127);
       const code = 8 * bytes[from + part]!;
       const start = to + 32 * group + 8 * part;
-      for (let i = 0; i < 8; i++) {
-        const magnitude = db * iq2xxsGrid[code + i]!;
-        out[start + i] = (signs >> i) & 1 ? -magnitude : magnitude;
-      }
+      for (let i = 0; i < 8; i++)
+        out[start + i] = db * iq2xxsGrid[code + i]! * signTable[signs + i]!;
     }
   }
 };
-
-/** Whether a number of 7 bits has an odd number of ones; the eighth sign makes it even. */
-function isOddParity(bits: number): boolean {
-  const folded = bits ^ (bits >> 4);
-  return ((0x6996 >> (folded & 15)) & 1) === 1;
-}
 
 /** Every GGUF type that can be read, once. */
 export const ggufTypes = {
