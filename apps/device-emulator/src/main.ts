@@ -91,7 +91,8 @@ try {
 } catch (caught) {
   const error = QtuneError.from(caught);
   process.stderr.write(`qtune-device-emulator: ${error.message}\n`);
-  process.exit(error.code === "invalid_argument" ? 2 : 1);
+  // An unknown chip is bad usage too.
+  process.exit(error.code === "invalid_argument" || error.code === "not_found" ? 2 : 1);
 }
 
 async function run(): Promise<void> {
