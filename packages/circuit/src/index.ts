@@ -51,6 +51,19 @@ export {
   type OriginirPrintOptions,
   printOriginir,
 } from "./originir/print.ts";
+export { circuitJsonSchema, parseCircuitJson, printCircuitJson } from "./json.ts";
+export { parseQasm3, type Qasm3Options } from "./qasm3/lower.ts";
+export { printQasm3 } from "./qasm3/print.ts";
+export { parseQasm3Syntax, type SyntaxItem, type SyntaxNode } from "./qasm3/syntax.ts";
+export {
+  type CircuitFormat,
+  circuitFormats,
+  detectFormat,
+  printCircuit,
+  readCircuit,
+  type ReadCircuitOptions,
+  type ReadCircuitResult,
+} from "./read.ts";
 export { parseQasm2, type Qasm2Options } from "./qasm2/parse.ts";
 export { printQasm2 } from "./qasm2/print.ts";
 export type {

@@ -5,10 +5,13 @@ import { describe, expect, test } from "vitest";
 import { QtuneError } from "@qtune/base";
 import { findData } from "@qtune/testkit";
 import type { Circuit } from "./circuit.ts";
+import { parseCircuitJson, printCircuitJson } from "./json.ts";
 import { parseOriginir } from "./originir/parse.ts";
 import { printOriginir } from "./originir/print.ts";
 import { parseQasm2 } from "./qasm2/parse.ts";
 import { printQasm2 } from "./qasm2/print.ts";
+import { parseQasm3 } from "./qasm3/lower.ts";
+import { printQasm3 } from "./qasm3/print.ts";
 import { referenceDistribution } from "./reference-run.ts";
 
 interface Expected {
@@ -49,6 +52,8 @@ describe.skipIf(expectedFile === undefined)("QASMBench", () => {
         expect(Math.abs((found.get(outcome) ?? 0) - p), outcome).toBeLessThan(1e-9);
       }
       expect(parseQasm2(printQasm2(circuit))).toEqual(circuit);
+      expect(parseQasm3(printQasm3(circuit))).toEqual(circuit);
+      expect(parseCircuitJson(printCircuitJson(circuit))).toEqual(circuit);
       for (const dialect of ["originir", "originir2"] as const) {
         expectSameOutcomes(parseOriginir(printOriginir(circuit, { dialect })), found);
       }

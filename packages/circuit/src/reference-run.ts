@@ -1,6 +1,7 @@
 /**
  * The slow reference for circuits that measure: every outcome of a measurement or reset becomes a branch, so the
- * distribution of the classical bits is exact. Branches with the same bits after the same operation are not merged.
+ * distribution of the classical bits is exact. Branches with the same bits and the same state, up to a factor, are merged,
+ * so that loops which repeat until success stay small.
  */
 import { QtuneError } from "@qtune/base";
 import type { Circuit, Condition, Operation } from "./circuit.ts";
@@ -54,9 +55,47 @@ function runAll(
   circuit: Circuit,
 ): readonly Branch[] {
   let branches = start;
-  for (const operation of operations)
+  for (const operation of operations) {
     branches = branches.flatMap((branch) => runOne(branch, operation, circuit));
+    const splits = operation.kind === "reset" || operation.kind === "measure";
+    if (splits && branches.length > 4) branches = merge(branches);
+  }
   return branches;
+}
+
+/** Joins branches that only differ by a factor: their weights add up. */
+function merge(branches: readonly Branch[]): readonly Branch[] {
+  const groups = new Map<string, Branch[]>();
+  for (const branch of branches) {
+    const key = branch.clbits.join("");
+    const group = groups.get(key) ?? [];
+    groups.set(key, group);
+    const weight = norm(branch.state);
+    const i = group.findIndex((other) => isProportional(other.state, branch.state, weight));
+    const twin = group[i];
+    if (twin === undefined) {
+      group.push(branch);
+      continue;
+    }
+    const factor = Math.sqrt(1 + weight / norm(twin.state));
+    const scale = (x: number): number => factor * x;
+    const { n, re, im } = twin.state;
+    group[i] = { state: { n, re: re.map(scale), im: im.map(scale) }, clbits: twin.clbits };
+  }
+  return [...groups.values()].flat();
+}
+
+/** |⟨a|b⟩|² = ⟨a|a⟩⟨b|b⟩, to rounding. */
+function isProportional(a: StateVector, b: StateVector, weight: number): boolean {
+  let re = 0;
+  let im = 0;
+  for (let i = 0; i < a.re.length; i++) {
+    const [ar, ai, br, bi] = [a.re[i] ?? 0, a.im[i] ?? 0, b.re[i] ?? 0, b.im[i] ?? 0];
+    re += ar * br + ai * bi;
+    im += ar * bi - ai * br;
+  }
+  const product = norm(a) * weight;
+  return product - (re * re + im * im) <= 1e-14 * product;
 }
 
 function runOne(branch: Branch, operation: Operation, circuit: Circuit): readonly Branch[] {
@@ -104,8 +143,8 @@ function runOne(branch: Branch, operation: Operation, circuit: Circuit): readonl
       let open: readonly Branch[] = [branch];
       for (let round = 0; ; round++) {
         const going = open.filter((one) => holds(operation.condition, one.clbits));
-        done.push(...open.filter((one) => !holds(operation.condition, one.clbits)));
-        if (going.length === 0) return done;
+        for (const one of open) if (!holds(operation.condition, one.clbits)) done.push(one);
+        if (going.length === 0) return merge(done);
         if (round === operation.maxIterations) {
           throw new QtuneError(
             "failed_precondition",
@@ -113,7 +152,7 @@ function runOne(branch: Branch, operation: Operation, circuit: Circuit): readonl
             { where: "circuit.operations" },
           );
         }
-        open = runAll(going, operation.body, circuit);
+        open = merge(runAll(merge(going), operation.body, circuit));
       }
     }
     default:

@@ -9,12 +9,12 @@ import {
 
 /**
  * Returns a power of a unitary matrix: repeated products for integers, the principal branch (eigenvalue arguments in
- * (−π, π]) for other exponents.
+ * (−π, π]) for other exponents. A negative power is the inverse of the positive one.
  *
  * Cost: N³ log |power| for integers, about 30·N³ else.
  */
 export function unitaryPower(matrix: Matrix, power: number): Matrix {
-  if (power < 0) return unitaryPower(adjointMatrix(matrix), -power);
+  if (power < 0) return adjointMatrix(unitaryPower(matrix, -power));
   if (Number.isInteger(power)) return integerPower(matrix, power);
   const { vectors, phases } = unitaryEigen(matrix);
   const N = matrix.size;
