@@ -81,10 +81,22 @@ export function createSnapshot(content: SnapshotContent, topology: Topology): Ca
   const { id: _, ...rest } = content as SnapshotContent & { id?: string }; // a snapshot may serve as content
   const sorted: SnapshotContent = {
     ...rest,
-    qubits: [...content.qubits].sort((x, y) => x.id - y.id),
-    couplers: [...content.couplers].sort((x, y) => x.a - y.a || x.b - y.b),
+    qubits: content.qubits.toSorted((x, y) => x.id - y.id),
+    couplers: content.couplers.toSorted(byEnds),
+    ...(content.czCompensation === undefined
+      ? {}
+      : { czCompensation: content.czCompensation.toSorted(byEnds) }),
+    ...(content.highFrequencyQubits === undefined
+      ? {}
+      : { highFrequencyQubits: content.highFrequencyQubits.toSorted((x, y) => x - y) }),
   };
   return deepFreeze({ id: snapshotId(sorted), ...sorted });
+}
+
+type Pair = { readonly a: number; readonly b: number };
+
+function byEnds(x: Pair, y: Pair): number {
+  return x.a - y.a || x.b - y.b;
 }
 
 /** Returns the id that content gets. */

@@ -90,7 +90,7 @@ function readIbm(root: JsonObject, log: ReadLog): ChipFacts {
       couplers,
     },
     topology: createTopology({
-      qubits: Math.max(1, rows.length),
+      qubits: Math.max(1, rows.length, ...built.map(({ a, b }) => 1 + Math.max(a, b))),
       couplers: [...built, ...couplers.map(({ a, b }) => ({ a, b }))],
     }),
     timing: present<{ pulseNs: number; czNs: number; measureNs: number }>({

@@ -65,12 +65,15 @@ export function drawChipSvg(
       size: 12,
       fill: "#555",
     }),
-    ...drawRegions(options.regions ?? [], at),
+    ...drawRegions(chip, options.regions ?? [], at),
     ...drawCouplers(chip, view, czScale, at),
     ...drawQubits(chip, view, { qubitError, scale: qubitScale, at }),
     ...drawLegend(height - margin.bottom + 44, [
       {
-        label: shown === "pulse" ? "pulse error" : "readout error, mean of P(1|0) and P(0|1)",
+        label:
+          shown === "pulse"
+            ? "pulse error; numbers in %"
+            : "readout error, mean of P(1|0) and P(0|1); numbers in %",
         scale: qubitScale,
       },
       { label: "CZ error", scale: czScale },
@@ -183,26 +186,26 @@ function tooltip(view: CalibrationView, id: number): string {
   ].join(", ");
 }
 
-/** A band behind the qubits of each region. */
-function drawRegions(regions: readonly (readonly number[])[], at: At): readonly string[] {
-  return regions.flatMap((region, index) => {
+/** A band behind the qubits of each region and the couplers between them. */
+function drawRegions(
+  chip: ChipModel,
+  regions: readonly (readonly number[])[],
+  at: At,
+): readonly string[] {
+  return regions.map((region, index) => {
     const colour = frames[index % frames.length] ?? "#000000";
+    const inside = new Set(region);
     const spots = region.map((id) => {
       const { x, y } = at(id);
       return `<circle cx="${x}" cy="${y}" r="${radius + 9}"/>`;
     });
-    const links = region.flatMap((a, first) =>
-      region.slice(first + 1).flatMap((b) => {
+    const links = chip.topology.couplers
+      .filter(({ a, b }) => inside.has(a) && inside.has(b))
+      .map(({ a, b }) => {
         const [from, to] = [at(a), at(b)];
-        if (Math.abs(from.x - to.x) + Math.abs(from.y - to.y) > 1.01 * pitch) return [];
-        return [
-          `<line x1="${from.x}" y1="${from.y}" x2="${to.x}" y2="${to.y}" stroke-width="${2 * (radius + 9)}"/>`,
-        ];
-      }),
-    );
-    return [
-      `<g fill="${colour}" stroke="${colour}" opacity="0.28">${links.join("")}${spots.join("")}</g>`,
-    ];
+        return `<line x1="${from.x}" y1="${from.y}" x2="${to.x}" y2="${to.y}" stroke-width="${2 * (radius + 9)}"/>`;
+      });
+    return `<g fill="${colour}" stroke="${colour}" opacity="0.28">${links.join("")}${spots.join("")}</g>`;
   });
 }
 
