@@ -10,7 +10,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createChip } from "@qtune/chip";
 import { type CompileLevel, compileCircuit } from "../src/compile.ts";
-import { benchCircuits, toQasm2 } from "./families.ts";
+import { printQasm2 } from "@qtune/circuit";
+import { benchCircuits } from "./families.ts";
+import { qasmBenchCircuits } from "./qasmbench.ts";
 
 interface Row {
   readonly cz: number;
@@ -21,7 +23,7 @@ interface Row {
 const grid = createChip("grid-12x6-ideal");
 const chip = { ...grid, limits: { ...grid.limits, maxLayers: 1e9 } };
 const level = Number(process.argv[2] ?? 3) as CompileLevel;
-const circuits = benchCircuits().filter(
+const circuits = [...qasmBenchCircuits(), ...benchCircuits()].filter(
   ({ family }) => process.argv[3] === undefined || process.argv[3].split(",").includes(family),
 );
 
@@ -45,9 +47,9 @@ function qiskit(): (Row & { tool: string })[] | undefined {
   const python = process.env["QTUNE_QISKIT_PYTHON"];
   if (python === undefined) return undefined;
   const folder = mkdtempSync(path.join(tmpdir(), "compile-bench-"));
-  const files = circuits.map(({ family, n, circuit }) => {
-    const file = path.join(folder, `${family}-${n}.qasm`);
-    writeFileSync(file, toQasm2(circuit));
+  const files = circuits.map(({ family, n, circuit }, index) => {
+    const file = path.join(folder, `${String(index).padStart(3, "0")}-${family}-${n}.qasm`);
+    writeFileSync(file, printQasm2(circuit));
     return file;
   });
   const script = path.join(import.meta.dirname, "compare-qiskit.py");

@@ -128,33 +128,3 @@ export function benchCircuits(): readonly BenchCircuit[] {
   for (const n of [4, 8, 16, 32, 64, 72]) add("qnn", n, qnn(n, 1));
   return rows;
 }
-
-/** Writes a circuit of the benchmark as OpenQASM 2, without anything but gates. */
-export function toQasm2(circuit: Circuit): string {
-  const names: Readonly<Record<string, string>> = {
-    CP: "cu1",
-    CRZ: "crz",
-    CX: "cx",
-    CZ: "cz",
-    H: "h",
-    RX: "rx",
-    RY: "ry",
-    RZ: "rz",
-    S: "s",
-    SWAP: "swap",
-    SQRT_X: "sx",
-    T: "t",
-    U3: "u3",
-    X: "x",
-  };
-  const lines = circuit.operations.flatMap((operation) => {
-    if (operation.kind !== "gate") return [];
-    const angles = operation.angles.length > 0 ? `(${operation.angles.join(",")})` : "";
-    const name = names[operation.gate];
-    if (name === undefined) throw new Error(`no spelling for ${operation.gate}`);
-    return [`${name}${angles} ${operation.qubits.map((q) => `q[${q}]`).join(",")};`];
-  });
-  return ["OPENQASM 2.0;", 'include "qelib1.inc";', `qreg q[${circuit.qubits}];`, ...lines].join(
-    "\n",
-  );
-}
