@@ -161,7 +161,7 @@ export function createRunEngine(options: RunEngineOptions): RunEngine {
     },
 
     evaluate: async (target, request, { signal, onProgress }) => {
-      const parsed = parseEvalConfig(request.configJson);
+      const parsed = parseEvalConfig(parseJson(request.configJson, "config_json"));
       const config: EvalConfig = { ...parsed, data: resolveData(parsed.data, "data") };
       const opened = await openTarget(target, request.executorJson, { signal });
       return evaluationToWire(
