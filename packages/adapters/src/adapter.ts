@@ -7,7 +7,7 @@ import type { Tensor } from "@qtune/graph";
 import { type AdapterConfig, type AdapterOptions, resolveAdapterConfig } from "./adapter-config.ts";
 import { drawValues } from "./init.ts";
 import { methodTable } from "./methods/method-table.ts";
-import type { LowRankUpdate, TensorSpec } from "./methods/method.ts";
+import type { CircuitPlacement, LowRankUpdate, TensorSpec } from "./methods/method.ts";
 import { selectTargets } from "./select-targets.ts";
 import type { AdapterCall, AdapterSite } from "./site.ts";
 
@@ -43,13 +43,19 @@ export interface Adapter {
 /**
  * Creates an adapter for a model whose linear modules are `sites`.
  *
+ * Effect: `build.circuits` says where circuits are computed: by whom handles the host operation (default), or in the graph,
+ *         exactly, which saves the cuts but costs 4^n per token.
  * Errors: invalid_argument when a target matches nothing, naming the nearest, or a width does not factorise.
  *
  * @example
  * const adapter = createAdapter({ kind: "lora", rank: 8 }, sites);
  * const values = adapter.initialValues(7);
  */
-export function createAdapter(options: AdapterOptions, sites: readonly AdapterSite[]): Adapter {
+export function createAdapter(
+  options: AdapterOptions,
+  sites: readonly AdapterSite[],
+  build: { readonly circuits?: CircuitPlacement } = {},
+): Adapter {
   const config = resolveAdapterConfig(options);
   const selected = selectTargets(sites, config);
   const configs = new Map(selected.map((site) => [site.path, configOf(config, site)]));
@@ -90,6 +96,7 @@ export function createAdapter(options: AdapterOptions, sites: readonly AdapterSi
         config: siteConfig,
         x,
         y,
+        circuits: build.circuits ?? "host",
         tensor(name) {
           const tensor = byParameter.get(`${site.path}.${name}`);
           if (tensor === undefined) throw internalError(`no adapter tensor ${site.path}.${name}`);

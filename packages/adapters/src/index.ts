@@ -35,6 +35,7 @@ export { type AdapterCall, type AdapterSite } from "./site.ts";
 export {
   type AdapterMethod,
   type BuildContext,
+  type CircuitPlacement,
   type LowRankUpdate,
   type TensorRole,
   type TensorSpec,

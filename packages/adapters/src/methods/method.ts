@@ -22,6 +22,9 @@ export interface TensorSpec {
   readonly outputSide?: boolean;
 }
 
+/** `host`: a host operation that calls an executor; `graph`: exact, as tensor operations, for few qubits. */
+export type CircuitPlacement = "host" | "graph";
+
 /** What a method builds with. */
 export interface BuildContext {
   readonly graph: Operations;
@@ -31,6 +34,8 @@ export interface BuildContext {
   readonly x: Tensor;
   /** Output of the frozen module [T, o]. */
   readonly y: Tensor;
+  /** Where circuits are computed: by a host operation that calls an executor, or lowered into the graph. */
+  readonly circuits: CircuitPlacement;
   /** Returns the parameter of one of the method's tensors. */
   tensor(name: string): Tensor;
 }

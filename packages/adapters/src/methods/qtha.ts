@@ -21,6 +21,7 @@ import {
   pushRows,
   pushRowsTransposed,
 } from "../tensor-train/tensor-train.ts";
+import { lowerCircuit } from "./lowered-circuit.ts";
 import type { AdapterMethod, BuildContext, TensorSpec } from "./method.ts";
 
 /** Key of the host operation that runs the circuits: inputs h [T, r] and theta [P], output ⟨Z⟩ [T, r]. */
@@ -215,26 +216,27 @@ function identityMatrix(size: number): Float32Array {
   return values;
 }
 
+/** Returns ⟨Z⟩ [T, r] of the circuit with angles h. */
+function runCircuit({ graph, site, config, circuits, tensor }: BuildContext, h: Tensor): Tensor {
+  const circuit = { n: config.rank, layers: config.qlayers, ansatz: config.ansatz };
+  if (circuits === "graph") return lowerCircuit(graph, h, tensor("qx_theta"), circuit);
+  const [q] = graph.hostOperation({
+    kind: quantumLayerKind,
+    inputs: [h, tensor("qx_theta")],
+    outputs: [{ dtype: "float", shape: h.shape }],
+    attributes: { path: site.path, layer: site.layer, module: site.module, ...circuit },
+  });
+  return q ?? h; // the operation has one output
+}
+
 /** Returns z from h: what happens inside the bottleneck. */
-function bottleneck({ graph, site, config, tensor }: BuildContext, h: Tensor): Tensor {
-  const { kind, rank } = config;
+function bottleneck(context: BuildContext, h: Tensor): Tensor {
+  const { graph, config, tensor } = context;
+  const { kind } = config;
   if (kind === "A") return h;
   const classical = kind === "C" ? undefined : graph.linear(h, tensor("qx_C"));
   if (hasCircuit(kind)) {
-    const [q] = graph.hostOperation({
-      kind: quantumLayerKind,
-      inputs: [h, tensor("qx_theta")],
-      outputs: [{ dtype: "float", shape: h.shape }],
-      attributes: {
-        path: site.path,
-        layer: site.layer,
-        module: site.module,
-        n: rank,
-        layers: config.qlayers,
-        ansatz: config.ansatz,
-      },
-    });
-    const quantum = graph.linear(q ?? h, tensor("qx_Q")); // the operation has one output
+    const quantum = graph.linear(runCircuit(context, h), tensor("qx_Q"));
     if (classical === undefined) return quantum;
     return config.fusion === "linear"
       ? graph.add(classical, quantum)

@@ -145,6 +145,12 @@ export const evalSchema = z.strictObject({
 /** Who runs the circuits. */
 export const executorSchema = z.strictObject({
   kind: z.enum(["exact", "simulator", "device"]).default("exact"),
+  placement: z
+    .enum(["auto", "host", "graph"])
+    .default("auto")
+    .describe(
+      "exact circuits: in the model's graph, or by the executor; auto: graph up to 6 qubits",
+    ),
   target: z.string().optional().describe("grpc://host:port of a device or simulator service"),
   chip: z.string().optional().describe("device id, e.g. wukong-72"),
   shots: count.optional().describe("shots per circuit; default: exact values"),

@@ -1,13 +1,44 @@
 /** Who runs the circuits of a run: one quantum layer per circuit form, and what they have cost together. */
 import {
+  type CircuitPlacement,
   type QuantumHandlerOptions,
   type QuantumSite,
   createQuantumHandlers,
 } from "@qtune/adapters";
+import { QtuneError } from "@qtune/base";
 import type { ExecutionUsage, Executor } from "@qtune/circuit";
 import type { HostHandler } from "@qtune/graph";
 import { type QuantumLayer, addUsage, createQuantumLayer, noUsage } from "@qtune/quantum-layer";
 import type { RunConfig } from "../config/run-config.ts";
+
+/** Most qubits for which a circuit is put into the graph unasked: beyond, 4^n per token costs more than a cut. */
+const maxLoweredQubits = 6;
+
+/**
+ * Decides where the circuits of a training are computed.
+ *
+ * Errors: invalid_argument when the graph is asked for but the circuits are not exact.
+ */
+export function placeCircuits({
+  adapter,
+  executor,
+}: Pick<RunConfig, "adapter" | "executor">): CircuitPlacement {
+  const isExact = executor.kind === "exact" && executor.shots === undefined;
+  const plain =
+    isExact &&
+    executor.sampledTokens === undefined &&
+    executor.gradient === undefined &&
+    executor.quantiseRad === undefined;
+  if (executor.placement === "graph" && !plain) {
+    throw new QtuneError(
+      "invalid_argument",
+      "expected exact circuits without shots, sampled tokens, rounding or a gradient method for placement graph; use host",
+      { where: "executor.placement" },
+    );
+  }
+  if (executor.placement !== "auto") return executor.placement;
+  return plain && adapter.rank <= maxLoweredQubits ? "graph" : "host";
+}
 
 /** Settings of the circuits, as in the `executor` part of a configuration. */
 export type CircuitSettings = Pick<

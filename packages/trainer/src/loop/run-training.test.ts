@@ -59,8 +59,9 @@ describe.each([
   ["LoRA", { kind: "lora", rank: 2 } as const],
   ["the quantum adapter", quantum],
 ])("%s", (_, adapter) => {
+  const executor = { placement: "host" } as const;
   test("learns: the loss falls", async () => {
-    const config = tinyRun({ source, adapter, train: { steps: 25, lr: 0.05 } });
+    const config = tinyRun({ source, adapter, executor, train: { steps: 25, lr: 0.05 } });
     const result = await train(config);
     const losses = readMetrics(path.join(directory, "run", "metrics.jsonl")).map(({ loss }) =>
       Number(loss),
@@ -70,7 +71,7 @@ describe.each([
   });
 
   test("resumed after an abort gives byte for byte the adapter of an undisturbed run", async () => {
-    const config = tinyRun({ source, adapter, train: { checkpointEvery: 2 } });
+    const config = tinyRun({ source, adapter, executor, train: { checkpointEvery: 2 } });
     const whole = path.join(directory, "whole");
     const cut = path.join(directory, "cut");
     await train(config, { directory: whole });
@@ -155,8 +156,34 @@ describe("accumulation", () => {
   );
 });
 
+test("circuits in the graph and by the executor train the same adapter", async () => {
+  const losses = await Promise.all(
+    (["graph", "host"] as const).map(async (placement) => {
+      const folder = path.join(directory, placement);
+      const config = tinyRun({
+        source,
+        adapter: { ...quantum, init: "published", qlayers: 2 },
+        train: { steps: 4 },
+        executor: { placement },
+      });
+      const { usage } = await train(config, { directory: folder });
+      return { usage, metrics: readMetrics(path.join(folder, "metrics.jsonl")) };
+    }),
+  );
+  const [graph, host] = losses;
+  graph!.metrics.forEach(({ loss }, i) =>
+    expect(Number(loss)).toBeCloseTo(Number(host!.metrics[i]!["loss"]), 4),
+  );
+  expect(graph!.usage.circuits).toBe(host!.usage.circuits);
+});
+
 test("a run pauses while the circuits are away, says so, and loses nothing", async () => {
-  const config = tinyRun({ source, adapter: quantum, train: { steps: 3 } });
+  const config = tinyRun({
+    source,
+    adapter: quantum,
+    train: { steps: 3 },
+    executor: { placement: "host" },
+  });
   const whole = path.join(directory, "whole");
   await train(config, { directory: whole });
   let calls = 0;
@@ -193,9 +220,16 @@ test("a number that is not finite stops the run, naming step, tensor and example
     },
     vjp: (batch, cotangent, options) => executor.vjp!(batch, cotangent, options),
   };
-  const attempt = train(tinyRun({ source, adapter: { kind: "BC", rank: 2, init: "published" } }), {
-    executor: broken,
-  });
+  const attempt = train(
+    tinyRun({
+      source,
+      adapter: { kind: "BC", rank: 2, init: "published" },
+      executor: { placement: "host" },
+    }),
+    {
+      executor: broken,
+    },
+  );
   await expect(attempt).rejects.toThrow(
     /train\.step 1: expected finite numbers but .*model\.layers\.1\..*tiny\.jsonl:\d+/,
   );

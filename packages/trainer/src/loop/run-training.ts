@@ -4,7 +4,7 @@
  */
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
-import { type Adapter, createAdapter } from "@qtune/adapters";
+import { type Adapter, type CircuitPlacement, createAdapter } from "@qtune/adapters";
 import {
   type Abortable,
   QtuneError,
@@ -36,7 +36,7 @@ import { type TrainerModel, countModelParameters, linearSites } from "../model.t
 import { type AdamState, createAdamState, stepAdamInPlace } from "../optimise/adamw.ts";
 import { clipInPlace, globalNorm } from "../optimise/clip.ts";
 import { scheduleFactor } from "../optimise/schedule.ts";
-import { type CircuitRunner, createCircuitRunner } from "./circuits.ts";
+import { type CircuitRunner, createCircuitRunner, placeCircuits } from "./circuits.ts";
 import type { StepMetrics, TrainingEvent } from "./events.ts";
 import { createMeasuredHooks } from "./measured-gradient.ts";
 import { findNonFinite, nonFiniteError } from "./non-finite.ts";
@@ -112,6 +112,8 @@ interface Run {
   readonly emit: (event: TrainingEvent) => void;
   readonly clock: () => number;
   readonly adapter: Adapter;
+  /** Modules whose circuits are computed in the graph, where no executor counts them. */
+  readonly loweredSites: number;
   readonly data: TrainingData;
   readonly order: BatchOrder;
   readonly totalSteps: number;
@@ -136,9 +138,13 @@ async function prepareRun(options: TrainingOptions): Promise<Run> {
   await mkdir(directory, { recursive: true });
   await removeUnfinished(directory);
 
-  const adapter = createAdapter(config.adapter, linearSites(model.config));
+  const circuitPlacement = placeCircuits(config);
+  const adapter = createAdapter(config.adapter, linearSites(model.config), {
+    circuits: circuitPlacement,
+  });
   const data = await loadTrainingData(config, model, tokenizer);
   reportData(data, emit);
+  reportCircuits(adapter, circuitPlacement, config, emit);
   const order = createBatchOrder(
     data.train.samples,
     config.train,
@@ -198,6 +204,7 @@ async function prepareRun(options: TrainingOptions): Promise<Run> {
     emit,
     clock,
     adapter,
+    loweredSites: circuitPlacement === "graph" ? adapter.quantumSites.length : 0,
     data,
     order,
     totalSteps,
@@ -229,6 +236,26 @@ function reportData({ train, validation, description }: TrainingData, emit: Run[
       message: `data: ${cutExamples} examples were cut, ${cutTokens} tokens lost; raise data.maxTokens to keep them`,
     });
   }
+}
+
+function reportCircuits(
+  adapter: Adapter,
+  placement: CircuitPlacement,
+  { executor }: RunConfig,
+  emit: Run["emit"],
+): void {
+  if (adapter.quantumSites.length === 0) return;
+  const where =
+    placement === "graph"
+      ? "exact, as tensor operations of the model's graph (the executor gives the same numbers)"
+      : executor.kind === "exact"
+        ? "exact, by the local executor"
+        : `by ${executor.kind} ${executor.chip ?? ""}`.trim();
+  emit({
+    kind: "log",
+    level: "info",
+    message: `circuits: ${adapter.quantumSites.length} modules of ${adapter.config.rank} qubits, ${where}`,
+  });
 }
 
 /** Number of optimiser steps: as given, or from epochs, or one pass. */
@@ -340,7 +367,7 @@ async function trainStep(
 
 /** Runs the micro-batches of a step; the program adds up their gradients. */
 async function accumulate(
-  { options, program, circuits, progress, values }: Run,
+  { options, program, circuits, progress, values, loweredSites }: Run,
   samples: readonly Sample[],
 ): Promise<{ loss: number; count: number; tokens: number; usage: ExecutionUsage }> {
   const before = circuits.usage();
@@ -368,7 +395,8 @@ async function accumulate(
   const jobs = after.chipJobs - before.chipJobs;
   const usage = {
     ...after,
-    circuits: after.circuits - before.circuits,
+    // In the graph each token runs its circuit once forward and once back, as an executor would count them.
+    circuits: after.circuits - before.circuits + 2 * loweredSites * tokens,
     shots: after.shots - before.shots,
     chipSeconds: after.chipSeconds - before.chipSeconds,
     chipJobs: jobs,
@@ -457,7 +485,7 @@ async function evaluate(run: Run): Promise<void> {
       {
         model,
         tokenizer,
-        adapter: { adapter, values },
+        adapter: { adapter: createAdapter(config.adapter, adapter.sites), values },
         executor,
         circuits: config.executor.sampledTokens === undefined ? config.executor : {},
         threads: config.train.threads,
