@@ -15,7 +15,8 @@ export interface HostCall {
 
 /**
  * Computes all host operations of one kind and level, so that a handler can put many circuits into one batch.
- * Returns one list of outputs per call. Float outputs may be float32 or float64.
+ * Returns one list of outputs per call. Float outputs may be float32 or float64. Inputs are valid until the promise settles: their
+ * memory is used again.
  */
 export type HostHandler = (
   calls: readonly HostCall[],

@@ -41,12 +41,15 @@ class CompiledProgram implements Program {
   /** Parameters and what was computed from them alone. */
   readonly #stepValues: Values = new Map();
   readonly #sums = new Map<Tensor, Float64Array>();
+  readonly #memory = new Map<Tensor, Float32Array | Float64Array>();
+  readonly #exported: ReadonlySet<Tensor>;
   readonly #precision: Precision;
   #isStepDone = false;
   #isClosed = false;
 
   constructor(parts: ProgramParts) {
     this.#parts = parts;
+    this.#exported = new Set(parts.outputs.values());
     this.#precision = parts.options.precision ?? "float32";
   }
 
@@ -212,8 +215,8 @@ class CompiledProgram implements Program {
     );
     const fetches: Record<string, RuntimeTensor | null> = {};
     segment.outputs.forEach((output, k) => {
-      const target = into.get(output);
       const name = open.outputNames[k] ?? output.name;
+      const target = into.get(output) ?? this.#reuse(output, bindings);
       fetches[name] = target === undefined ? null : toRuntime(target, output, this.#precision);
     });
     const results = await open.session.run(feeds, fetches);
@@ -221,6 +224,22 @@ class CompiledProgram implements Program {
       const result = results[open.outputNames[k] ?? output.name];
       if (result !== undefined) values.set(output, result);
     });
+  }
+
+  /**
+   * Returns memory for a value that flows between segments: the same on every run, since fresh pages cost more than what is
+   * written to them. What leaves the program gets memory of its own.
+   */
+  #reuse(output: Tensor, bindings: DimBindings): Value | undefined {
+    if (this.#exported.has(output) || output.dtype !== "float") return undefined;
+    const dims = output.shape.map((dim) => evaluateDim(dim, bindings));
+    const size = shapeSize(dims);
+    let data = this.#memory.get(output);
+    if (data === undefined || data.length < size) {
+      data = this.#precision === "float32" ? new Float32Array(size) : new Float64Array(size);
+      this.#memory.set(output, data);
+    }
+    return { dims, data: data.subarray(0, size) };
   }
 
   async #runHost(

@@ -4,7 +4,7 @@
  * node --conditions=@qtune/source bench/training-step.ts minimind2 8x64 8 [profile]
  */
 import { createRandom } from "@qtune/base";
-import { openWeightStore, type WeightSource } from "@qtune/graph";
+import { openWeightStore, type HostHandler, type WeightSource } from "@qtune/graph";
 import { createTrainingProgram, type ModelConfig, type OnLinear, type Sequence } from "@qtune/llm";
 
 const shapes = {
@@ -85,6 +85,26 @@ export function benchLora(rank: number, sizes: Map<string, number>): OnLinear {
   };
 }
 
+/** Adapters with a host operation between the two factors, computed at no cost: what the cuts alone cost. */
+export function benchHost(rank: number, sizes: Map<string, number>): OnLinear {
+  return ({ graph, module, path, x, y, inFeatures, outFeatures }) => {
+    if (module !== "q_proj" && module !== "v_proj") return y;
+    const a = graph.parameter(`${path}.lora_A.weight`, [rank, inFeatures]);
+    const b = graph.parameter(`${path}.lora_B.weight`, [outFeatures, rank]);
+    const theta = graph.parameter(`${path}.theta`, [4 * rank]);
+    sizes.set(a.name, rank * inFeatures).set(b.name, rank * outFeatures).set(theta.name, 4 * rank);
+    const h = graph.linear(x, a);
+    const [q = h] = graph.hostOperation({ kind: "circuit", inputs: [h, theta], outputs: [h] });
+    return graph.add(y, graph.multiply(graph.linear(graph.add(h, q), b), 2));
+  };
+}
+
+const freeCircuits: Record<string, HostHandler> = {
+  circuit: async (calls) => calls.map(({ inputs: [h] }) => (h === undefined ? [] : [h])),
+  "circuit.vjp": async (calls) =>
+    calls.map(({ inputs: [, theta, dq] }) => (theta === undefined || dq === undefined ? [] : [dq, theta])),
+};
+
 const [name = "minimind2", batch = "8x64", rank = "8", labelShare = "1", ...flags] =
   process.argv.slice(2);
 const config = benchConfig(name as keyof typeof shapes);
@@ -94,7 +114,8 @@ const started = performance.now();
 const program = await createTrainingProgram({
   config,
   tensors: benchTensors(config),
-  onLinear: benchLora(Number(rank), sizes),
+  onLinear: (flags.includes("host") ? benchHost : benchLora)(Number(rank), sizes),
+  hostOperations: freeCircuits,
   threads: 2,
   baseWeights: flags.includes("int8") ? "int8" : flags.includes("int4") ? "int4" : "float32",
   profile: flags.includes("profile"),
