@@ -180,7 +180,7 @@ describe("bad input is refused", () => {
     [
       "a statement that is not native",
       document([{ ...good, executed: ["QINIT 2", "CREG 2", "H q[0]"] }]),
-      /executed\[2\].*H q\[0\]/,
+      /runs\[bell-1\]\.executed: expected native OriginIR.*was given H/,
     ],
     [
       "an outcome that is too large",

@@ -1,6 +1,7 @@
 import { type Issue, QtuneError } from "@qtune/base";
-import type { Circuit, Operation } from "@qtune/circuit";
+import { type Circuit, parseOriginir } from "@qtune/circuit";
 import { type JsonObject, isObject, listOf, objectOf, parseJson } from "../convert/json-reader.ts";
+import { scheduleNative } from "./schedule-native.ts";
 
 /** Value of the member `schema`. */
 export const realRunsSchema = "qtune.real-runs/1";
@@ -59,7 +60,8 @@ function readRun(row: JsonObject, index: number, issues: Issue[]): readonly Real
   const id = typeof row["id"] === "string" ? row["id"] : `#${index}`;
   const where = `runs[${id}]`;
   const before = issues.length;
-  const executed = readNativeText(listOf(row["executed"]).map(String), `${where}.executed`, issues);
+  const executed = readExecuted(listOf(row["executed"]).map(String), `${where}.executed`, issues);
+  if (issues.length > before) return [];
   const counts = readCounts(objectOf(row["counts"]), executed.clbits, where, issues);
   const shots = [...counts.values()].reduce((sum, count) => sum + count, 0);
   if (typeof row["shots"] === "number" && row["shots"] !== shots) {
@@ -112,54 +114,21 @@ function readCounts(
   return counts;
 }
 
-const statement = /^(\w+)\s+([^()]*?)(?:,?\s*\(([^()]*)\))?$/;
-
-/** Reads native OriginIR: U3, RPhi, CZ, MEASURE, BARRIER after QINIT and CREG. */
-function readNativeText(lines: readonly string[], where: string, issues: Issue[]): Circuit {
-  let qubits = 0;
-  let clbits = 0;
-  const operations: Operation[] = [];
-  for (const [index, line] of lines.entries()) {
-    const match = statement.exec(line.trim());
-    const [, key = "", operands = "", angleText = ""] = match ?? [];
-    const ids = [...operands.matchAll(/[qc]\[(\d+)\]/g)].map((found) => Number(found[1]));
-    const angles = angleText === "" ? [] : angleText.split(",").map(Number);
-    const [first = 0, second = 0] = ids;
-    if (key === "QINIT") qubits = Number(operands);
-    else if (key === "CREG") clbits = Number(operands);
-    else if (key === "MEASURE" && ids.length === 2)
-      operations.push({ kind: "measure", qubit: first, clbit: second });
-    else if (key === "BARRIER") operations.push({ kind: "barrier", qubits: ids });
-    else if (key === "CZ" && ids.length === 2)
-      operations.push({ kind: "gate", gate: "CZ", qubits: ids, angles: [] });
-    else if (
-      key === "U3" &&
-      ids.length === 1 &&
-      angles.length === 3 &&
-      angles.every(Number.isFinite)
-    ) {
-      operations.push({ kind: "gate", gate: "U3", qubits: ids, angles });
-    } else if (
-      key.toUpperCase() === "RPHI" &&
-      ids.length === 1 &&
-      angles.length === 2 &&
-      angles.every(Number.isFinite)
-    ) {
-      operations.push({ kind: "gate", gate: "RPHI", qubits: ids, angles });
-    } else {
-      issues.push({
-        where: `${where}[${index}]`,
-        expected: "QINIT, CREG, U3, RPhi, CZ, MEASURE or BARRIER",
-        given: line,
-      });
+/** Reads native OriginIR and checks that it is native. */
+function readExecuted(lines: readonly string[], where: string, issues: Issue[]): Circuit {
+  try {
+    const circuit = parseOriginir(lines.join("\n"));
+    scheduleNative(circuit, { pulseNs: 0, czNs: 0, measureNs: 0 });
+    return circuit;
+  } catch (error) {
+    const { message, issues: found } = QtuneError.from(error);
+    if (found.length === 0) {
+      issues.push({ where, expected: "native OriginIR", given: message });
     }
+    for (const { line, ...issue } of found) {
+      const place = line === undefined ? where : `${where}[${line - 1}]`;
+      issues.push({ ...issue, where: `${place}: ${issue.where}` });
+    }
+    return { qubits: 0, clbits: 0, parameters: [], operations: [] };
   }
-  if (qubits === 0 || clbits === 0) {
-    issues.push({
-      where,
-      expected: "QINIT and CREG first",
-      given: lines.slice(0, 2).join(" ") || "nothing",
-    });
-  }
-  return { qubits, clbits, parameters: [], operations };
 }

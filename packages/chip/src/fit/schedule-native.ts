@@ -9,6 +9,9 @@ import {
 import type { ChipTiming } from "../chip-model.ts";
 import type { NativeInstruction, ScheduledCircuit } from "../scheduled-circuit.ts";
 
+/** Lengths of the native gates. */
+export type GateTimes = Pick<ChipTiming, "pulseNs" | "czNs" | "measureNs">;
+
 /**
  * Schedules a circuit that is native already, as it stands: qubit i is qubit i of the chip, nothing is mapped, cancelled or
  * reordered. That is what a service reports as executed. Instructions start as early as they can; readout is common.
@@ -18,7 +21,7 @@ import type { NativeInstruction, ScheduledCircuit } from "../scheduled-circuit.t
  * Range:  gates U3, U, RPHI, RX, RY, RZ, P, Z, S, T, I, CZ; delays, barriers and final measurements.
  * Errors: invalid_argument with the place of an operation that is not native, or that follows a measurement.
  */
-export function scheduleNative(circuit: Circuit, timing: ChipTiming): ScheduledCircuit {
+export function scheduleNative(circuit: Circuit, timing: GateTimes): ScheduledCircuit {
   const scheduler = new NativeScheduler(circuit, timing);
   return scheduler.run();
 }
@@ -53,13 +56,13 @@ const splits: Readonly<Record<string, (angles: readonly Angle[]) => PulseAndFram
 /** Walks the circuit once. Lives for one call. */
 class NativeScheduler {
   readonly #circuit: Circuit;
-  readonly #timing: ChipTiming;
+  readonly #timing: GateTimes;
   readonly #frames = new Map<number, Angle>();
   readonly #readyNs = new Map<number, number>();
   readonly #measured = new Map<number, number>();
   readonly #instructions: NativeInstruction[] = [];
 
-  constructor(circuit: Circuit, timing: ChipTiming) {
+  constructor(circuit: Circuit, timing: GateTimes) {
     this.#circuit = circuit;
     this.#timing = timing;
   }
