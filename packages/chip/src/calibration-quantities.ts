@@ -127,7 +127,7 @@ export const couplerQuantityTable = {
     min: 0,
     max: 1,
     drift: "none",
-    meaning: "share of |1⟩ lost per CZ, for each of its qubits",
+    meaning: "share of the excited state lost per CZ, for each of its qubits",
   },
   readoutFlip: {
     unit: "1",

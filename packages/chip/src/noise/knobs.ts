@@ -142,7 +142,7 @@ export const knobTable = {
     max: 1,
     unit: "1",
     source: "assumed",
-    meaning: "share of |1⟩ lost per CZ, for each of its qubits",
+    meaning: "share of the excited state lost per CZ, for each of its qubits",
   },
   thermalPopulation: {
     default: 0,
@@ -150,7 +150,7 @@ export const knobTable = {
     max: 0.5,
     unit: "1",
     source: "assumed",
-    meaning: "population of |1⟩ at the start of a shot and in equilibrium",
+    meaning: "population of the excited state at the start of a shot and in equilibrium",
   },
   readoutFlip: {
     default: 0,
