@@ -289,3 +289,14 @@ describe("createChipExecutor", () => {
     expect(await codeOf(running)).toBe("cancelled");
   });
 });
+
+test("a physical plan runs circuits as they are written, on the qubits that they name", async () => {
+  const chip = createChip("grid-2x3");
+  const circuit = circuitBuilder(6).x(4).x(4).cz(4, 5).measure(4, 0).build();
+  const batch = { ...bell, circuit: { ...circuit, clbits: 1 }, observables: [] };
+  const prepared = prepareChipBatch(batch, { chip, shots: 100, seed: 1n, wantsCounts: true });
+  const plan = planChipBatch(prepared, { chip, packing: { layout: "physical" } });
+  expect(plan.places[0]).toEqual([expect.objectContaining({ qubits: [4, 5], physical: true })]);
+  const compiled = createTaskRunner({ chip }).compile(prepared.measurement.measured[0]?.circuit ?? circuit, plan.places[0]?.[0] ?? { qubits: [], predictedFidelity: 0 });
+  expect(compiled.report).toMatchObject({ pulses: 2, cz: 1 });
+});

@@ -20,6 +20,7 @@ import { noisyDistribution, sampleNoisyProgram } from "@qtune/simulator";
 import {
   type CompiledCircuit,
   type CompileLevel,
+  type CompileOptions,
   type DecouplingSequence,
   type OpenSchedule,
   type ParameterLookup,
@@ -98,10 +99,10 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
   const prepare = (circuit: Circuit, place: PlannedPlace): Prepared => {
     const places = prepared.get(circuit) ?? new Map<string, Prepared>();
     prepared.set(circuit, places);
-    const key = (place.layout ?? place.qubits).join(",");
+    const key = `${place.physical === true ? "physical " : ""}${(place.layout ?? place.qubits).join(",")}`;
     const known = places.get(key);
     if (known !== undefined) return known;
-    const where = place.layout === undefined ? { region: place.qubits } : { layout: place.layout };
+    const where = whereToCompile(place);
     const compiled = compileCircuit(circuit, {
       chip,
       snapshot,
@@ -149,4 +150,9 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
     },
     predict: async (task, beside = []) => noisyDistribution(programOf(task, beside)),
   };
+}
+
+function whereToCompile(place: PlannedPlace): Pick<CompileOptions, "layout" | "region"> {
+  if (place.physical === true) return { layout: "physical" };
+  return place.layout === undefined ? { region: place.qubits } : { layout: place.layout };
 }

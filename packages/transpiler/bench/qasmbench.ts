@@ -28,7 +28,10 @@ function readForChip(text: string, fileName: string): Circuit | undefined {
   try {
     const circuit = parseQasm2(text, { fileName });
     lowerCircuit(circuit);
-    return { ...circuit, operations: circuit.operations.filter((operation) => operation.kind !== "measure") };
+    return {
+      ...circuit,
+      operations: circuit.operations.filter((operation) => operation.kind !== "measure"),
+    };
   } catch (error) {
     if (error instanceof QtuneError) return undefined;
     throw error;

@@ -105,6 +105,8 @@ export interface CompiledCircuit {
   /** Predicted success probability of gates, waits and readout. */
   readonly predictedFidelity: number;
   readonly fidelity: PredictedFidelity;
+  /** Number of sites of the chip. */
+  readonly chipQubits: number;
   readonly snapshotId: string;
   readonly report: CompileReport;
 }
@@ -375,6 +377,7 @@ function describeCompiled({
     durationNs: template.durationNs,
     predictedFidelity: fidelity.total,
     fidelity,
+    chipQubits: options.chip.topology.qubits,
     snapshotId: snapshot.id,
     report: {
       level,

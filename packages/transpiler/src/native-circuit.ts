@@ -8,13 +8,13 @@ import { type ParameterLookup, factorsMatrix } from "./work.ts";
  * the end as RZ, then measurements. For printing, drawing and checking; equal to the source up to phase and the
  * permutation `compiled.layout.final`.
  *
- * Range:  `qubits` is the number of sites of the chip.
+ * Range:  `qubits` is the number of sites of the chip unless given.
  * Effect: pure.
  * Errors: those of `lookup`, which is asked for every parameter.
  */
 export function nativeCircuit(
   compiled: CompiledCircuit,
-  qubits: number,
+  qubits: number = compiled.chipQubits,
   lookup: ParameterLookup = noParameters,
 ): Circuit {
   const { template } = compiled;

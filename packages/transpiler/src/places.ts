@@ -17,6 +17,8 @@ import { growPart, tooWide } from "./place-and-route.ts";
 export interface CircuitPlace extends Place {
   /** Physical qubit of each qubit of the circuit, −1 for idle ones; absent where the circuit has to be routed in the region. */
   readonly layout?: readonly number[];
+  /** The circuit runs as it is written, on the qubits that it names. */
+  readonly physical?: true;
 }
 
 /** Which places are good enough. */

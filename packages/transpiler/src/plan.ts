@@ -10,6 +10,7 @@ import {
 } from "@qtune/chip";
 import type { Circuit } from "@qtune/circuit";
 import { builtNeighbours, couplingOf } from "./chip-coupling.ts";
+import { compileCircuit } from "./compile.ts";
 import { restrictCoupling } from "./coupling.ts";
 import { type PackItem, packRounds } from "./packing.ts";
 import { type CircuitPlace, type PlaceOptions, listPlaces } from "./places.ts";
@@ -22,6 +23,11 @@ export interface PackingOptions extends PlaceOptions {
   readonly parallel?: boolean | undefined;
   /** Physical qubits to stay on. Default: the whole chip. */
   readonly region?: readonly number[] | undefined;
+  /**
+   * `physical`: qubit i of every circuit is qubit i of the chip and nothing is mapped or cancelled; one circuit per execution.
+   * Default `auto`.
+   */
+  readonly layout?: "auto" | "physical" | undefined;
   /** Tries per packing problem. Default 12. */
   readonly restarts?: number | undefined;
 }
@@ -75,7 +81,10 @@ export interface ChipPlan {
 /** A place of a plan. */
 export interface PlannedPlace {
   readonly qubits: readonly number[];
+  /** Physical qubit of each qubit; absent where the circuit is routed inside `qubits`. */
   readonly layout?: readonly number[];
+  /** The circuit runs as it is written, on the qubits that it names. */
+  readonly physical?: true;
   readonly predictedFidelity: number;
 }
 
@@ -96,9 +105,11 @@ export function planChipJobs(request: ChipPlanRequest): ChipPlan {
     packing.region === undefined
       ? whole
       : restrictCoupling(whole, packing.region, "packing.region");
-  const candidates = circuits.map((circuit) => {
+  const alone = packing.parallel === false || packing.layout === "physical";
+  const candidates = circuits.map((circuit): readonly CircuitPlace[] => {
+    if (packing.layout === "physical") return [physicalPlace(circuit, chip, snapshot)];
     const places = listPlaces(circuit, coupling, packing);
-    return packing.parallel === false ? places.slice(0, 1) : places;
+    return alone ? places.slice(0, 1) : places;
   });
   const buffer =
     (packing.bufferQubits ?? 1) === 1 ? builtNeighbours(chip) : coupling.neighbours.map(() => []);
@@ -117,12 +128,27 @@ export function planChipJobs(request: ChipPlanRequest): ChipPlan {
   return summarise({ snapshotId: snapshot.id, seed, jobs, candidates });
 
   function packJob(slice: readonly PackItem[]): readonly (readonly PlannedItem[])[] {
-    if (packing.parallel === false) return slice.map((_, item) => [{ item, place: 0 }]);
+    if (alone) return slice.map((_, item) => [{ item, place: 0 }]);
     const problem = { size: coupling.size, buffer, shapes: candidates, items: slice, seed };
     return packRounds(
       packing.restarts === undefined ? problem : { ...problem, restarts: packing.restarts },
     );
   }
+}
+
+/** The qubits that a circuit names. */
+function physicalPlace(
+  circuit: Circuit,
+  chip: ChipModel,
+  snapshot: CalibrationSnapshot,
+): CircuitPlace {
+  const compiled = compileCircuit(circuit, { chip, snapshot, layout: "physical" });
+  return {
+    qubits: compiled.region,
+    layout: compiled.layout.initial,
+    physical: true,
+    cost: -Math.log(Math.max(compiled.predictedFidelity, 1e-300)),
+  };
 }
 
 interface Summarised {
@@ -148,9 +174,10 @@ function summarise({ snapshotId, seed, jobs, candidates }: Summarised): ChipPlan
     snapshotId,
     seed,
     places: candidates.map((places) =>
-      places.map(({ qubits, layout, cost }) => ({
+      places.map(({ qubits, layout, physical, cost }) => ({
         qubits,
         ...(layout === undefined ? {} : { layout }),
+        ...(physical === undefined ? {} : { physical }),
         predictedFidelity: Math.exp(-cost),
       })),
     ),

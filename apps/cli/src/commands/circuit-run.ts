@@ -1,7 +1,7 @@
 import { QtuneError } from "@qtune/base";
 import { newestSnapshot } from "@qtune/chip";
 import { type Circuit, type Counts, allPauliZ } from "@qtune/circuit";
-import { createChipExecutor, predictCircuit } from "@qtune/emulator";
+import { runChipCircuit } from "@qtune/emulator";
 import { createRemoteExecutor } from "@qtune/rpc";
 import { exactDistribution, sampleCircuit } from "@qtune/simulator";
 import { openChip } from "../chip-argument.ts";
@@ -75,32 +75,39 @@ async function runOnChip(
   const seed = options.seed ?? drawSeed();
   const place = { chip, layout: options.layout, seed };
   if (options.shots === undefined) {
-    const predicted = await predictCircuit(circuit, { ...place, signal });
+    const { compiled, probabilities = new Map() } = await runChipCircuit(circuit, {
+      ...place,
+      signal,
+    });
     const extra = {
       chip: chip.name,
       snapshot: newestSnapshot(chip).id,
-      layout: predicted.layout,
-      region: predicted.region,
+      layout: compiled.layout.initial,
+      region: compiled.region,
     };
     writeDistribution(
       { qubits: circuit.qubits, clbits: circuit.clbits, ...extra },
-      predicted.probabilities,
+      probabilities,
       options.top,
       output,
     );
     return;
   }
-  const predictedPlace = await predictCircuit(circuit, { ...place, signal, shots: options.shots });
+  const { compiled, counts = new Map() } = await runChipCircuit(circuit, {
+    ...place,
+    signal,
+    shots: options.shots,
+  });
   writeCounts(
     {
       qubits: circuit.qubits,
       clbits: circuit.clbits,
       chip: chip.name,
       snapshot: newestSnapshot(chip).id,
-      layout: predictedPlace.layout,
-      region: predictedPlace.region,
+      layout: compiled.layout.initial,
+      region: compiled.region,
     },
-    predictedPlace.counts ?? new Map(),
+    counts,
     { shots: options.shots, seed },
     options.top,
     output,

@@ -205,7 +205,9 @@ function addCompile(circuit: Command, signal: AbortSignal): void {
     const document = {
       chip: chip.name,
       snapshot: newestSnapshot(chip).id,
-      layout: compiled.layout,
+      layout: compiled.layout.initial,
+      finalLayout: compiled.layout.final,
+      region: compiled.region,
       durationNs: compiled.durationNs,
       predictedFidelity: compiled.predictedFidelity,
       report: compiled.report,
@@ -215,7 +217,7 @@ function addCompile(circuit: Command, signal: AbortSignal): void {
       [
         native.trimEnd(),
         "",
-        `layout (qubit -> chip): ${compiled.layout.map((physical, qubit) => `${qubit} -> ${physical}`).join(", ")}`,
+        `layout (qubit -> chip): ${compiled.layout.initial.map((physical, qubit) => `${qubit} -> ${physical}`).join(", ")}`,
         `duration: ${compiled.durationNs} ns    predicted fidelity: ${JSON.stringify(compiled.predictedFidelity)}`,
       ].join("\n"),
     );
