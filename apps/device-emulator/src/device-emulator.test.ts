@@ -4,12 +4,14 @@ import path from "node:path";
 import { type ChipModel, createChip, newestSnapshot } from "@qtune/chip";
 import { type CircuitBatch, allPauliZ, ringAnsatz } from "@qtune/circuit";
 import { describeExecutor } from "@qtune/circuit/conformance";
-import { deviceV1 } from "@qtune/contracts";
+import { circuitV1, deviceV1, simulatorV1 } from "@qtune/contracts";
 import { createChipExecutor } from "@qtune/emulator";
 import {
   type DeviceClient,
+  batchToWire,
   createDeviceClient,
   createRemoteExecutor,
+  createSimulatorClient,
   parseTokenFile,
 } from "@qtune/rpc";
 import { createLocalExecutor } from "@qtune/simulator";
@@ -27,6 +29,13 @@ const open: { close(): unknown }[] = [];
 afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close();
 });
+
+/** Serves every test that asks for nothing special: starting workers takes longer than most tests. */
+let shared: DeviceEmulator;
+beforeAll(async () => {
+  shared = await startDeviceEmulator({ chip, threads: 2 });
+});
+afterAll(() => shared.close());
 
 async function start(options: Partial<DeviceEmulatorOptions> = {}): Promise<DeviceEmulator> {
   const emulator = await startDeviceEmulator({ chip, threads: 1, ...options });
@@ -59,12 +68,6 @@ function ringBatch(B: number): CircuitBatch {
 const sampled = { device, shots: 100, seed: 7n };
 
 describe("executors, in process and remote, pass one suite", () => {
-  let emulator: DeviceEmulator;
-  beforeAll(async () => {
-    emulator = await startDeviceEmulator({ chip, threads: 2 });
-  });
-  afterAll(() => emulator.close());
-
   describeExecutor("local", { create: async () => createLocalExecutor() });
   describeExecutor("emulator in process", {
     create: async () => createChipExecutor({ chip: createChip("grid-3x3", { seed: 3 }) }),
@@ -72,10 +75,10 @@ describe("executors, in process and remote, pass one suite", () => {
     systematic: 0.6,
   });
   describeExecutor("remote simulator", {
-    create: async () => createRemoteExecutor({ target: `grpc://${emulator.address}/simulator` }),
+    create: async () => createRemoteExecutor({ target: `grpc://${shared.address}/simulator` }),
   });
   describeExecutor("remote device", {
-    create: async () => createRemoteExecutor({ target: `grpc://${emulator.address}/${device}` }),
+    create: async () => createRemoteExecutor({ target: `grpc://${shared.address}/${device}` }),
     shots: 400,
     systematic: 0.6,
   });
@@ -83,10 +86,9 @@ describe("executors, in process and remote, pass one suite", () => {
 
 describe("a task batch", () => {
   test("gives the counts and values of the emulator in this process, bit for bit", async () => {
-    const emulator = await start();
     const batch = ringBatch(250); // two chip jobs
     const options = { shots: 100, seed: 7n, returns: ["counts"] as const };
-    const remote = createRemoteExecutor({ target: `grpc://${emulator.address}` });
+    const remote = createRemoteExecutor({ target: `grpc://${shared.address}` });
     open.push(remote);
     const here = await createChipExecutor({ chip }).run(batch, options);
     const there = await remote.run(batch, options);
@@ -101,7 +103,7 @@ describe("a task batch", () => {
   });
 
   test("is made once per request id; another body is refused with both hashes", async () => {
-    const client = connect(await start());
+    const client = connect(shared);
     const options = { ...sampled, requestId: "0f8fad5b-d9cb-469f-a165-70867728950e" };
     const first = await client.submit(ringBatch(3), options);
     expect((await client.submit(ringBatch(3), options)).name).toBe(first.name);
@@ -116,10 +118,10 @@ describe("a task batch", () => {
   });
 
   test("is checked and estimated without being stored when that is asked", async () => {
-    const client = connect(await start());
-    const checked = await client.validate(ringBatch(30), sampled);
+    const client = connect(shared);
+    const checked = await client.validate(ringBatch(31), sampled);
     expect(checked.name).toBe("");
-    expect(checked.estimate).toMatchObject({ circuits: 30, shots: 3000n });
+    expect(checked.estimate).toMatchObject({ circuits: 31, shots: 3100n });
     expect(checked.estimate?.chipSeconds).toBeGreaterThan(0);
     expect(checked.placement?.regions.length).toBeGreaterThan(0);
     const { taskBatches } = await client.service.listTaskBatches({
@@ -128,11 +130,11 @@ describe("a task batch", () => {
       pageToken: "",
       states: [],
     });
-    expect(taskBatches).toEqual([]);
+    expect(taskBatches.map(({ tasks }) => tasks)).not.toContain(31);
   });
 
   test("goes through its states in order, each with a cursor from which watching goes on", async () => {
-    const client = connect(await start());
+    const client = connect(shared);
     const { name } = await client.submit(ringBatch(250), sampled);
     const events: deviceV1.WatchTasksResponse[] = [];
     for await (const event of client.watch(name, { includeResults: true })) events.push(event);
@@ -157,13 +159,12 @@ describe("a task batch", () => {
   });
 
   test("too large for one message comes as a stream and is the same batch", async () => {
-    const client = connect(await start());
+    const client = connect(shared);
     const batch = ringBatch(5);
     const request = deviceV1.CreateTaskBatchRequest.fromPartial({
       parent: device,
       taskBatch: { options: { shots: 100, seed: 7n } },
     });
-    const { batchToWire } = await import("@qtune/rpc");
     const wire = batchToWire(batch);
     const header = {
       ...request,
@@ -202,7 +203,7 @@ describe("a task batch", () => {
   });
 
   test("lists its tasks page by page, each with its place and result", async () => {
-    const client = connect(await start());
+    const client = connect(shared);
     const batch = ringBatch(7);
     const { name } = await client.submit(batch, sampled);
     const { expectations } = await client.results(name, batch);
@@ -233,7 +234,7 @@ describe("a task batch", () => {
   });
 
   test("that is cancelled stops, keeps what it has, and says so to its watcher", async () => {
-    const client = connect(await start());
+    const client = connect(shared);
     const batch = ringBatch(4000);
     const { name } = await client.submit(batch, sampled);
     const results = client.results(name, batch);
@@ -273,6 +274,7 @@ describe("a task batch", () => {
     ["fewer shots than the chip takes", { shots: 7 }, "out_of_range"],
     ["more shots than the chip takes", { shots: 10_001 }, "out_of_range"],
     ["no shots", { shots: undefined }, "invalid_argument"],
+    ["neither observables nor counts", { observables: [] }, "invalid_argument"],
     ["probabilities", { returns: ["probabilities"] }, "invalid_argument"],
     [
       "a calibration that is not there",
@@ -282,14 +284,16 @@ describe("a task batch", () => {
     ["a priority of 10", { priority: 10 }, "invalid_argument"],
     ["a device that is not there", { device: "devices/other" }, "not_found"],
   ])("with %s is refused", async (_, change, code) => {
-    const client = connect(await start());
-    await expect(client.submit(ringBatch(2), { ...sampled, ...change })).rejects.toMatchObject({
+    const client = connect(shared);
+    await expect(
+      client.submit({ ...ringBatch(2), ...change }, { ...sampled, ...change }),
+    ).rejects.toMatchObject({
       code,
     });
   });
 
   test("of a circuit wider than any region is refused, saying which size fits", async () => {
-    const client = connect(await start());
+    const client = connect(shared);
     const circuit = ringAnsatz({ n: 10, layers: 1, ansatz: "path" });
     const P = (role: string): number =>
       circuit.parameters.filter((each) => each.role === role).length;
@@ -445,7 +449,7 @@ describe("calibrations", () => {
 });
 
 test("a preview says where a circuit goes and what it costs", async () => {
-  const client = connect(await start());
+  const client = connect(shared);
   const text =
     'OPENQASM 2.0; include "qelib1.inc"; qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;';
   const preview = await client.service.previewTranspile(
@@ -461,8 +465,7 @@ test("a preview says where a circuit goes and what it costs", async () => {
 });
 
 test("the service answers while it computes", async () => {
-  const emulator = await start();
-  const client = connect(emulator);
+  const client = connect(shared);
   const { name } = await client.submit(ringBatch(3000), sampled);
   const startMs = performance.now();
   for (let i = 0; i < 20; i++) await client.service.getDevice({ name: device });
@@ -482,4 +485,117 @@ test("faults on purpose break calls and streams, and a client gets its results t
   expect(expectations).toEqual(
     (await createChipExecutor({ chip }).run(batch, sampled)).expectations,
   );
+});
+
+describe("a simulator service", () => {
+  test("gives a large batch in parts what it gives in one message, gradients too", async () => {
+    const client = createSimulatorClient({ target: shared.address });
+    open.push(client);
+    const batch = ringBatch(20_000); // above the size from which the client streams
+    const cotangent = Float64Array.from({ length: 40_000 }, (_, i) => Math.cos(i));
+    const local = createLocalExecutor({ threads: 1 });
+    open.push(local);
+    const here = await local.run(batch);
+    const there = await client.run(batch);
+    expect(there.expectations).toEqual(here.expectations);
+    const gradient = await client.vjp(batch, cotangent);
+    const expected = await local.vjp(batch, cotangent);
+    expect(gradient.rows).toEqual(expected.rows);
+    expect(gradient.shared).toEqual(expected.shared);
+  });
+});
+
+describe("a hostile client", () => {
+  const billionLaughs = (levels: number): string => {
+    const gates = Array.from(
+      { length: levels },
+      (_, i) => `gate g${i + 1} a { g${i} a; g${i} a; }`,
+    ).join("\n");
+    return `OPENQASM 2.0;\ninclude "qelib1.inc";\ngate g0 a { h a; }\n${gates}\nqreg q[1];\ng${levels} q[0];\n`;
+  };
+
+  test.each<[string, string, RegExp]>([
+    [
+      "a text that opens a file",
+      'OPENQASM 2.0; include "/etc/passwd"; qreg q[1];',
+      /invalid_argument|not_found/,
+    ],
+    ["a text that is none", "\u0000\u0001{{{", /invalid_argument/],
+    [
+      "a gate that grows to 2^40 operations",
+      billionLaughs(40),
+      /resource_exhausted|invalid_argument|out_of_range/,
+    ],
+    ["more than 1 MiB of text", `OPENQASM 2.0;${" ".repeat(1 << 20)}`, /out_of_range/],
+    [
+      "a register of four billion qubits",
+      "OPENQASM 2.0; qreg q[4000000000]; ",
+      /invalid_argument|out_of_range|resource_exhausted/,
+    ],
+  ])("cannot harm the service with %s", async (_, text, code) => {
+    const client = connect(shared);
+    const request = deviceV1.CreateTaskBatchRequest.fromPartial({
+      parent: device,
+      taskBatch: {
+        batch: { structure: { form: { $case: "text", value: { text } } }, rows: 1 },
+        options: { shots: 100, returns: [circuitV1.ReturnKind.RETURN_KIND_COUNTS] },
+      },
+    });
+    await expect(client.service.createTaskBatch(request)).rejects.toMatchObject({
+      code: expect.stringMatching(code),
+    });
+    expect((await client.service.getDevice({ name: device })).name).toBe(device);
+  });
+
+  test("cannot harm the service with four billion rows of nothing", async () => {
+    const text = "OPENQASM 2.0; qreg q[1]; creg c[1]; measure q -> c;";
+    const batch = {
+      structure: { form: { $case: "text" as const, value: { text } } },
+      rows: 0xffff_ffff,
+    };
+    const request = deviceV1.CreateTaskBatchRequest.fromPartial({
+      parent: device,
+      taskBatch: {
+        batch,
+        options: { shots: 100, returns: [circuitV1.ReturnKind.RETURN_KIND_COUNTS] },
+      },
+    });
+    await expect(connect(shared).service.createTaskBatch(request)).rejects.toMatchObject({
+      code: "out_of_range",
+    });
+    const client = createSimulatorClient({ target: shared.address });
+    open.push(client);
+    const observables = [{ terms: [{ coefficient: 1 }] }];
+    const run = simulatorV1.RunRequest.fromPartial({ batch: { ...batch, observables } });
+    await expect(client.service.run(run)).rejects.toMatchObject({ code: "out_of_range" });
+  });
+
+  test.each([
+    "",
+    "devices/grid-3x3/taskBatches/../../etc",
+    `devices/${"x".repeat(10_000)}`,
+    "devices/grid-3x3/taskBatches/x'; DROP TABLE batches",
+  ])("gets invalid_argument or not_found for the name %j", async (name) => {
+    const call = connect(shared).service.getTaskBatch({ name });
+    await expect(call).rejects.toMatchObject({
+      code: expect.stringMatching(/invalid_argument|not_found/),
+    });
+  });
+
+  test("that leaves while it waits for a simulation frees the worker", async () => {
+    const client = createSimulatorClient({ target: shared.address });
+    open.push(client);
+    const stop = new AbortController();
+    const large = { ...ringBatch(1_000_000) };
+    const calls = [
+      client.run(large, { signal: stop.signal }),
+      client.run(large, { signal: stop.signal }),
+    ];
+    const settled = Promise.all(
+      calls.map((call) => expect(call).rejects.toMatchObject({ code: "cancelled" })),
+    );
+    setTimeout(() => stop.abort(), 500);
+    await settled;
+    expect((await client.run(ringBatch(1))).expectations).toHaveLength(2);
+  });
 });

@@ -6,7 +6,7 @@ import {
   printChipCalibration,
 } from "@qtune/chip";
 import { deviceV1 } from "@qtune/contracts";
-import type { PlannedBatch } from "./compute/chip-work.ts";
+import { type PlannedBatch, maxOperationsOf } from "./compute/chip-work.ts";
 
 /** Name of the device of a chip. */
 export function deviceName(chip: ChipModel): string {
@@ -39,7 +39,7 @@ export function deviceToWire(chip: ChipModel, facts: DeviceFacts): deviceV1.Devi
     description: {
       name: deviceName(chip),
       maxQubits: facts.maxQubits,
-      maxOperations: chip.limits.maxLayers * chip.topology.qubits,
+      maxOperations: maxOperationsOf(chip),
       maxRows: facts.maxRows,
       shots: { min: chip.limits.minShots, max: chip.limits.maxShots },
       exact: false,

@@ -34,6 +34,7 @@ import {
   nativeCircuit,
   planChipJobs,
 } from "@qtune/transpiler";
+import { assertOperationCount } from "./operation-count.ts";
 import { parseCircuitText, printNativeCircuit } from "../circuit-text.ts";
 
 /** A batch and how it is to run; plain data that travels to a worker. */
@@ -139,7 +140,7 @@ export function createChipWork(chip: ChipModel): ChipWork {
     if (known !== undefined) return known;
     const message = circuitV1.CircuitBatch.decode(Buffer.from(request.payload)); // a copy: the payload is shared memory
     const batch = batchFromWire(message, parseCircuitText, "task_batch.batch");
-    assertCircuit(batch.circuit);
+    assertOperationCount(batch.circuit, maxOperationsOf(chip));
     const fresh = prepareChipBatch(batch, { chip, ...request });
     const prepared = { ...fresh, measurement: shareMeasurement(measurements, fresh, request) };
     rememberBatch(batches, request.key, prepared);
@@ -178,6 +179,11 @@ export function createChipWork(chip: ChipModel): ChipWork {
     },
     preview: (request) => preview(chip, request),
   };
+}
+
+/** Largest number of operations that the device describes. */
+export function maxOperationsOf(chip: ChipModel): number {
+  return chip.limits.maxLayers * chip.topology.qubits;
 }
 
 /** Equal structures share one measurement plan, so that what runners compiled for one batch serves the next. */
@@ -341,6 +347,7 @@ function preview(chip: ChipModel, request: PreviewRequest): PreviewResult {
     parseCircuitText,
   );
   assertCircuit(circuit);
+  assertOperationCount(circuit, maxOperationsOf(chip));
   const snapshot = findSnapshot(chip, { id: request.snapshotId });
   const layout = request.physical ? "physical" : "auto";
   const region = request.region.length === 0 ? undefined : request.region;
@@ -384,9 +391,4 @@ function previewValues(circuit: Circuit, bytes: Uint8Array): (name: string) => n
       : float64FromBytes(bytes, names.length, "parameter_values");
   const named = new Map(names.map((name, i) => [name, values[i] ?? 0]));
   return (name) => named.get(name) ?? 0;
-}
-
-/** Returns the batch of a payload without keeping it. Errors: invalid_argument. */
-export function decodeBatch(payload: Uint8Array): CircuitBatch {
-  return batchFromWire(circuitV1.CircuitBatch.decode(payload), parseCircuitText, "batch");
 }

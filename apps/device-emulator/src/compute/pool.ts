@@ -58,6 +58,9 @@ interface Slot {
   current: PendingCall | undefined;
 }
 
+/** How long a worker may go on with a call that was cancelled. */
+const stubbornMs = 3000;
+
 /** Creates a pool; workers start at once. */
 export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const size = options.threads ?? Math.min(8, availableParallelism());
@@ -75,8 +78,13 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   }
 
   function listen(slot: Slot): void {
-    slot.worker.on("message", (message: FromWorker) => finish(slot, message));
-    slot.worker.on("error", (error) => replace(slot, error));
+    const { worker } = slot;
+    worker.on("message", (message: FromWorker) => {
+      if (slot.worker === worker) finish(slot, message);
+    });
+    worker.on("error", (error) => {
+      if (slot.worker === worker) replace(slot, error);
+    });
   }
 
   function finish(slot: Slot, message: FromWorker): void {
@@ -116,7 +124,10 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     }
   }
 
-  /** The caller is told at once; the worker is free again when it has noticed. */
+  /**
+   * The caller is told at once; the worker is free again when it has noticed. One that does not notice in time, because it
+   * is inside one long computation, is ended and replaced.
+   */
   function cancel(call: PendingCall, error: unknown): void {
     call.reject(error);
     for (const queue of [foreground, background]) {
@@ -124,7 +135,15 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       if (at >= 0) queue.splice(at, 1);
     }
     const slot = slots.find(({ current }) => current === call);
-    slot?.worker.postMessage({ kind: "cancel", id: call.id } satisfies ToWorker);
+    if (slot === undefined) return;
+    slot.worker.postMessage({ kind: "cancel", id: call.id } satisfies ToWorker);
+    const timer = setTimeout(() => {
+      if (slot.current !== call) return;
+      const { worker } = slot;
+      replace(slot, error);
+      void worker.terminate();
+    }, stubbornMs);
+    timer.unref();
   }
 
   return {

@@ -4,7 +4,6 @@ import type { ChipModel } from "@qtune/chip";
 import type {
   BatchGradient,
   BatchResult,
-  CircuitBatch,
   ExecutorDescription,
   ExecutorEstimate,
   RunOptions,
@@ -26,6 +25,12 @@ export interface WorkerSetup {
 /** Options of a simulation that can travel to a worker. */
 export type PlainRunOptions = Pick<RunOptions, "shots" | "seed" | "returns" | "precision">;
 
+/** A simulation: a CircuitBatch message and how it is run. */
+export interface SimulatorArguments {
+  readonly payload: Uint8Array;
+  readonly options: PlainRunOptions;
+}
+
 /** What a worker can be asked, by name: arguments and answer. */
 export interface WorkerCalls {
   readonly plan: { arguments: { request: ChipBatchRequest }; answer: PlannedBatch };
@@ -33,16 +38,13 @@ export interface WorkerCalls {
   readonly preview: { arguments: { request: PreviewRequest }; answer: PreviewResult };
   readonly describeSimulator: { arguments: Record<string, never>; answer: ExecutorDescription };
   readonly simulate: {
-    arguments: { batch: CircuitBatch; options: PlainRunOptions };
-    answer: BatchResult;
+    arguments: SimulatorArguments;
+    answer: { result: BatchResult; B: number; K: number };
   };
-  readonly estimate: {
-    arguments: { batch: CircuitBatch; options: PlainRunOptions };
-    answer: ExecutorEstimate;
-  };
+  readonly estimate: { arguments: SimulatorArguments; answer: ExecutorEstimate };
   readonly pullBack: {
-    arguments: { batch: CircuitBatch; cotangent: Float64Array; options: PlainRunOptions };
-    answer: BatchGradient;
+    arguments: SimulatorArguments & { cotangent: Uint8Array };
+    answer: { gradient: BatchGradient; B: number; width: number };
   };
 }
 

@@ -1,9 +1,11 @@
 /** A worker thread of the daemon: computes, so that the main thread always answers. */
 import { parentPort, workerData } from "node:worker_threads";
 import { internalError } from "@qtune/base";
-import type { Executor } from "@qtune/circuit";
+import { type Executor, parameterNames } from "@qtune/circuit";
+import { float64FromBytes } from "@qtune/rpc";
 import { createLocalExecutor } from "@qtune/simulator";
 import { createChipWork } from "./chip-work.ts";
+import { createBatchReader } from "./read-batch.ts";
 import {
   type CallName,
   type FromWorker,
@@ -17,6 +19,7 @@ const port = parentPort;
 if (port === null) throw internalError("this module runs in a worker thread");
 const { chip } = workerData as WorkerSetup; // written by pool.ts
 let work = createChipWork(chip);
+const reader = createBatchReader();
 let simulator: Executor | undefined;
 const running = new Map<number, AbortController>();
 
@@ -29,12 +32,20 @@ const handlers: Handlers = {
   job: ({ request, job }, signal) => work.runJob(request, job, signal),
   preview: ({ request }) => work.preview(request),
   describeSimulator: () => openSimulator().describe(),
-  simulate: ({ batch, options }, signal) => openSimulator().run(batch, { ...options, signal }),
-  estimate: ({ batch, options }, signal) => openSimulator().estimate(batch, { ...options, signal }),
-  pullBack: ({ batch, cotangent, options }, signal) => {
+  simulate: async ({ payload, options }, signal) => {
+    const batch = reader.read(payload, options);
+    const result = await openSimulator().run(batch, { ...options, signal });
+    return { result, B: batch.B, K: batch.observables.length };
+  },
+  estimate: ({ payload, options }, signal) =>
+    openSimulator().estimate(reader.read(payload, options), { ...options, signal }),
+  pullBack: async ({ payload, cotangent, options }, signal) => {
+    const batch = reader.read(payload, options);
+    const values = float64FromBytes(cotangent, batch.B * batch.observables.length, "cotangent");
     const executor = openSimulator();
     if (executor.vjp === undefined) throw internalError("the local executor has no vjp");
-    return executor.vjp(batch, cotangent, { ...options, signal });
+    const gradient = await executor.vjp(batch, values, { ...options, signal });
+    return { gradient, B: batch.B, width: parameterNames(batch.circuit, "row").length };
   },
 };
 

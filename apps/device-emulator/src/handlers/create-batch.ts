@@ -13,6 +13,8 @@ import { notFound } from "./names.ts";
 const dayMs = 24 * 3600 * 1000;
 /** A batch, its results and its request id live this long. */
 const retentionMs = 7 * dayMs;
+/** Largest number of rows of one batch. */
+export const maxRows = 1_000_000;
 const maxLabels = 64;
 const maxLabelLength = 256;
 
@@ -120,6 +122,13 @@ function assertFields(given: deviceV1.TaskBatch, batch: circuitV1.CircuitBatch):
       hint: "a chip returns counts",
     });
   }
+  if (batch.observables.length === 0 && (options?.returns.length ?? 0) === 0) {
+    issues.push({
+      where: "task_batch.options.returns",
+      expected: "COUNTS, or observables in the batch",
+      given: "neither",
+    });
+  }
   if (priority > 9)
     issues.push({ where: "task_batch.priority", expected: "0 to 9", given: String(priority) });
   if (labels.size > maxLabels)
@@ -155,6 +164,15 @@ function assertFields(given: deviceV1.TaskBatch, batch: circuitV1.CircuitBatch):
       given: String(batch.rows),
     });
   if (issues.length > 0) throw QtuneError.fromIssues(issues);
+  if (batch.rows > maxRows) {
+    throw new QtuneError(
+      "out_of_range",
+      `expected at most ${maxRows} rows but was given ${batch.rows}; send several batches`,
+      {
+        where: "task_batch.batch.rows",
+      },
+    );
+  }
   if (compile?.mitigateReadout === true) {
     throw new QtuneError(
       "unimplemented",

@@ -5,15 +5,12 @@ import { circuitV1, deviceV1 } from "@qtune/contracts";
 import { type CallContext, type ServiceHandlers, messageLimits } from "@qtune/rpc";
 import { calibrationToWire, deviceToWire } from "../messages.ts";
 import type { StoredBatch } from "../store/task-store.ts";
-import { createTaskBatch } from "./create-batch.ts";
+import { createTaskBatch, maxRows } from "./create-batch.ts";
 import { gatherBatch } from "./gather-rows.ts";
 import { notFound, pageOffset, pageSizeOf, parseTaskName } from "./names.ts";
 import { type DevicePorts, owns } from "./ports.ts";
 import { taskOf, tasksFrom } from "./tasks.ts";
 import { watchTasks } from "./watch-tasks.ts";
-
-/** Largest number of rows of one batch. */
-export const maxRows = 1_000_000;
 
 /** Creates the handlers of DeviceService. */
 export function createDeviceHandlers(

@@ -1,18 +1,10 @@
 /** SimulatorService over the worker pool: the exact local executor, one batch per worker at a time. */
 import { QtuneError } from "@qtune/base";
-import {
-  type BatchGradient,
-  type BatchResult,
-  type CircuitBatch,
-  parameterNames,
-} from "@qtune/circuit";
-import type { simulatorV1 } from "@qtune/contracts";
-import { circuitV1 } from "@qtune/contracts";
+import { circuitV1, type simulatorV1 } from "@qtune/contracts";
 import {
   type ServiceHandlers,
   descriptionToWire,
   estimateToWire,
-  float64FromBytes,
   float64ToBytes,
   messageLimits,
   rowResultsToWire,
@@ -20,8 +12,8 @@ import {
   runOptionsFromWire,
   usageToWire,
 } from "@qtune/rpc";
-import { readBatch } from "../read-batch.ts";
 import type { WorkerPool } from "../compute/pool.ts";
+import type { SimulatorArguments } from "../compute/protocol.ts";
 import { gatherBatch } from "./gather-rows.ts";
 import { resultParts } from "./tasks.ts";
 
@@ -29,57 +21,35 @@ import { resultParts } from "./tasks.ts";
 export function createSimulatorHandlers(
   pool: WorkerPool,
 ): ServiceHandlers<typeof simulatorV1.SimulatorServiceService> {
-  const run = async (
-    batch: CircuitBatch,
-    options: circuitV1.RunOptions | undefined,
-    signal: AbortSignal,
-  ): Promise<BatchResult> =>
-    pool.call("simulate", { batch, options: runOptionsFromWire(options) }, { signal });
-  const pullBack = async (
-    request: simulatorV1.VjpRequest,
-    signal: AbortSignal,
-  ): Promise<{ batch: CircuitBatch; gradient: BatchGradient }> => {
-    const batch = readBatch(request.batch);
-    const cotangent = float64FromBytes(
-      request.cotangent,
-      batch.B * batch.observables.length,
-      "cotangent",
-    );
-    const gradient = await pool.call(
-      "pullBack",
-      { batch, cotangent, options: runOptionsFromWire(request.options) },
-      { signal },
-    );
-    return { batch, gradient };
+  const run = async (request: simulatorV1.RunRequest, signal: AbortSignal) => {
+    const { result, B, K } = await pool.call("simulate", argumentsOf(request), { signal });
+    return { results: rowResultsToWire(result, K, 0, B), usage: usageToWire(result.usage) };
   };
+  const pullBack = (request: simulatorV1.VjpRequest, signal: AbortSignal) =>
+    pool.call("pullBack", { ...argumentsOf(request), cotangent: request.cotangent }, { signal });
 
   return {
     describe: async (_, { signal }) => ({
       description: descriptionToWire(await pool.call("describeSimulator", {}, { signal })),
     }),
     run: async (request, { signal }) => {
-      const batch = readBatch(request.batch);
-      const result = await run(batch, request.options, signal);
-      const results = rowResultsToWire(result, batch.observables.length, 0, batch.B);
-      assertFitsOneMessage(circuitV1.RowResults.encode(results).finish().length);
-      return { results, usage: usageToWire(result.usage) };
+      const response = await run(request, signal);
+      assertFitsOneMessage(circuitV1.RowResults.encode(response.results).finish().length);
+      return response;
     },
     runStream: async function* (parts, { signal }) {
-      const gathered = await gatherBatch(parts, (header: simulatorV1.RunRequest) => header.batch);
-      const batch = readBatch(gathered.batch);
-      const result = await run(batch, gathered.header.options, signal);
-      const whole = rowResultsToWire(result, batch.observables.length, 0, batch.B);
-      for (const value of resultParts(whole, new Set()))
+      const { header, batch } = await gatherBatch(
+        parts,
+        (each: simulatorV1.RunRequest) => each.batch,
+      );
+      const { results, usage } = await run({ ...header, batch }, signal);
+      for (const value of resultParts(results, new Set()))
         yield { part: { $case: "results", value } };
-      yield { part: { $case: "usage", value: usageToWire(result.usage) } };
+      yield { part: { $case: "usage", value: usage } };
     },
-    estimate: async (request, { signal }) => {
-      const given = {
-        batch: readBatch(request.batch),
-        options: runOptionsFromWire(request.options),
-      };
-      return { estimate: estimateToWire(await pool.call("estimate", given, { signal })) };
-    },
+    estimate: async (request, { signal }) => ({
+      estimate: estimateToWire(await pool.call("estimate", argumentsOf(request), { signal })),
+    }),
     vjp: async (request, { signal }) => {
       const { gradient } = await pullBack(request, signal);
       assertFitsOneMessage(gradient.rows.byteLength + gradient.shared.byteLength);
@@ -90,37 +60,39 @@ export function createSimulatorHandlers(
       };
     },
     vjpStream: async function* (parts, { signal }) {
-      const { batch, gradient } = await pullBack(await gatherVjp(parts), signal);
-      const width = parameterNames(batch.circuit, "row").length;
+      const { header, batch, cotangent } = await gatherBatch(
+        parts,
+        (each: simulatorV1.VjpRequest) => each.batch,
+      );
+      const { gradient, B, width } = await pullBack({ ...header, batch, cotangent }, signal);
       const step = rowsPerChunk(width * 8);
-      for (let firstRow = 0; firstRow < batch.B; firstRow += step) {
-        const rows = Math.min(step, batch.B - firstRow);
+      for (let firstRow = 0; firstRow < B; firstRow += step) {
+        const rows = Math.min(step, B - firstRow);
         const rowGradient = float64ToBytes(
           gradient.rows.subarray(firstRow * width, (firstRow + rows) * width),
         );
         yield { part: { $case: "rows", value: { firstRow, rows, rowGradient } } };
       }
-      yield {
-        part: {
-          $case: "end",
-          value: {
-            sharedGradient: float64ToBytes(gradient.shared),
-            usage: usageToWire(gradient.usage),
-          },
-        },
+      const value = {
+        sharedGradient: float64ToBytes(gradient.shared),
+        usage: usageToWire(gradient.usage),
       };
+      yield { part: { $case: "end", value } };
     },
   };
 }
 
-async function gatherVjp(
-  parts: AsyncIterable<simulatorV1.VjpStreamRequest>,
-): Promise<simulatorV1.VjpRequest> {
-  const { header, batch, cotangent } = await gatherBatch(
-    parts,
-    (each: simulatorV1.VjpRequest) => each.batch,
-  );
-  return { ...header, batch, cotangent };
+/** What a worker gets: the batch still encoded, so that reading it blocks no other caller. */
+function argumentsOf(request: {
+  readonly batch?: circuitV1.CircuitBatch | undefined;
+  readonly options?: circuitV1.RunOptions | undefined;
+}): SimulatorArguments {
+  if (request.batch === undefined)
+    throw QtuneError.fromIssues([{ where: "batch", expected: "a batch", given: "none" }]);
+  return {
+    payload: circuitV1.CircuitBatch.encode(request.batch).finish(),
+    options: runOptionsFromWire(request.options),
+  };
 }
 
 function assertFitsOneMessage(sizeBytes: number): void {
@@ -128,8 +100,6 @@ function assertFitsOneMessage(sizeBytes: number): void {
   throw new QtuneError(
     "out_of_range",
     `the answer takes ${sizeBytes} bytes, one message holds ${messageLimits.maxMessageBytes}; call the stream method`,
-    {
-      where: "batch",
-    },
+    { where: "batch" },
   );
 }
