@@ -92,7 +92,10 @@ export function benchHost(rank: number, sizes: Map<string, number>): OnLinear {
     const a = graph.parameter(`${path}.lora_A.weight`, [rank, inFeatures]);
     const b = graph.parameter(`${path}.lora_B.weight`, [outFeatures, rank]);
     const theta = graph.parameter(`${path}.theta`, [4 * rank]);
-    sizes.set(a.name, rank * inFeatures).set(b.name, rank * outFeatures).set(theta.name, 4 * rank);
+    sizes
+      .set(a.name, rank * inFeatures)
+      .set(b.name, rank * outFeatures)
+      .set(theta.name, 4 * rank);
     const h = graph.linear(x, a);
     const [q = h] = graph.hostOperation({ kind: "circuit", inputs: [h, theta], outputs: [h] });
     return graph.add(y, graph.multiply(graph.linear(graph.add(h, q), b), 2));
@@ -102,7 +105,9 @@ export function benchHost(rank: number, sizes: Map<string, number>): OnLinear {
 const freeCircuits: Record<string, HostHandler> = {
   circuit: async (calls) => calls.map(({ inputs: [h] }) => (h === undefined ? [] : [h])),
   "circuit.vjp": async (calls) =>
-    calls.map(({ inputs: [, theta, dq] }) => (theta === undefined || dq === undefined ? [] : [dq, theta])),
+    calls.map(({ inputs: [, theta, dq] }) =>
+      theta === undefined || dq === undefined ? [] : [dq, theta],
+    ),
 };
 
 const [name = "minimind2", batch = "8x64", rank = "8", labelShare = "1", ...flags] =
@@ -151,10 +156,15 @@ const cpus: number[] = [];
 for (let i = 0; i < 7; i++) {
   const t0 = performance.now();
   const cpu = process.cpuUsage();
+  const faults = process.resourceUsage().minorPageFault;
   await program.run(sequences);
   await program.takeGradients();
   times.push(performance.now() - t0);
   const used = process.cpuUsage(cpu);
+  if (i === 6) {
+    const count = process.resourceUsage().minorPageFault - faults;
+    console.log("last step: page faults", count, "system ms", (used.system / 1000).toFixed(0));
+  }
   cpus.push((used.user + used.system) / 1000);
 }
 times.sort((a, b) => a - b);

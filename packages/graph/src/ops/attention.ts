@@ -174,6 +174,13 @@ export const attentionOps = {
           query,
           key,
         ]);
+      if (Number(d) % 8 !== 0)
+        failShapes(
+          "cachedAttention",
+          "heads of a multiple of 8",
+          [keys],
+          "append zeros to each head?",
+        );
       if (!isSameShape(key.shape, value.shape))
         failShapes("cachedAttention", "equal shapes", [key, value]);
       if (!isSameShape(keys.shape, values.shape) || keys.shape[1] !== kvHeads) {

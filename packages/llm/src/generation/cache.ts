@@ -17,9 +17,14 @@ export interface KeyValueCache {
   keep(rows: readonly number[]): void;
 }
 
+/** Returns the width of a head in the cache: the kernel wants a multiple of 8, narrower heads end in zeros. */
+export function cacheHeadDim(config: ModelConfig): number {
+  return Math.ceil(config.headDim / 8) * 8;
+}
+
 /** Bytes of one row of a cache. */
 export function cacheRowBytes(config: ModelConfig, capacity: number): number {
-  return 2 * 4 * config.layers * config.kvHeads * config.headDim * capacity;
+  return 2 * 4 * config.layers * config.kvHeads * cacheHeadDim(config) * capacity;
 }
 
 /** Name of a cache tensor as input; the output is `present.` and the same. */
@@ -29,7 +34,8 @@ export function cacheName(layer: number, part: "keys" | "values"): string {
 
 /** Creates an empty cache. Shapes: per layer keys and values float32 [rows, kvHeads, capacity, headDim]. */
 export function createCache(config: ModelConfig, rows: number, capacity: number): KeyValueCache {
-  const { kvHeads, headDim, layers } = config;
+  const { kvHeads, layers } = config;
+  const headDim = cacheHeadDim(config);
   const rowSize = kvHeads * capacity * headDim;
   const names = Array.from({ length: layers }, (_, layer) =>
     (["keys", "values"] as const).map((part) => cacheName(layer, part)),

@@ -3,12 +3,12 @@
  *
  * Rows are real tokens, as in training; attention sees them as [B, T, …], right-padded, each sequence at its own position.
  */
-import { compile, createGraph, type Program, type Tensor } from "@qtune/graph";
+import { compile, createGraph, type Operations, type Program, type Tensor } from "@qtune/graph";
 import { int64Value } from "../model/batch.ts";
 import { buildDecoder, type AttentionInputs } from "../model/decoder.ts";
 import type { DecoderOptions } from "../model/decoder-program.ts";
 import type { RopeTables } from "../model/rope.ts";
-import { cacheName, type KeyValueCache } from "./cache.ts";
+import { cacheHeadDim, cacheName, type KeyValueCache } from "./cache.ts";
 
 /** Compiles the decoder for generation: outputs `logits` [B, vocab] of each sequence's last row, and the caches. */
 export async function compileGeneration(options: DecoderOptions): Promise<Program> {
@@ -16,6 +16,7 @@ export async function compileGeneration(options: DecoderOptions): Promise<Progra
   const { heads, kvHeads, headDim } = config;
   const graph = createGraph();
   const half = headDim / 2;
+  const width = cacheHeadDim(config);
   const places = graph.input("places", "int64", ["B", "T"]);
   const rowPlaces = graph.input("rowPlaces", "int64", ["N"]);
   const lengths = graph.input("lengths", "int32", ["B"]);
@@ -25,9 +26,10 @@ export async function compileGeneration(options: DecoderOptions): Promise<Progra
   const outputs: Record<string, Tensor> = {};
   const anyPadding = { padding: "any", inversePadding: "any" } as const;
   const attend = ({ layer, q, k, v }: AttentionInputs): Tensor => {
-    const place = (rows: Tensor): Tensor => graph.gatherRows(rows, places, rowPlaces, anyPadding);
+    const place = (rows: Tensor): Tensor =>
+      widenHeads(graph, graph.gatherRows(rows, places, rowPlaces, anyPadding), headDim, width);
     const past = (part: "keys" | "values"): Tensor =>
-      graph.input(`past.${cacheName(layer, part)}`, "float", ["B", kvHeads, "S", headDim]);
+      graph.input(`past.${cacheName(layer, part)}`, "float", ["B", kvHeads, "S", width]);
     const attended = graph.cachedAttention(
       {
         query: place(q),
@@ -42,8 +44,13 @@ export async function compileGeneration(options: DecoderOptions): Promise<Progra
     );
     outputs[`present.${cacheName(layer, "keys")}`] = attended.keys;
     outputs[`present.${cacheName(layer, "values")}`] = attended.values;
-    const flat = graph.reshape(attended.output, [-1, heads * headDim]);
-    return graph.gatherRows(flat, rowPlaces, places, anyPadding);
+    const flat = graph.reshape(attended.output, [-1, heads * width]);
+    return narrowHeads(
+      graph,
+      graph.gatherRows(flat, rowPlaces, places, anyPadding),
+      headDim,
+      width,
+    );
   };
   outputs["logits"] = buildDecoder({
     ...options,
@@ -58,6 +65,23 @@ export async function compileGeneration(options: DecoderOptions): Promise<Progra
     keepRows: (rows) => graph.gatherRows(rows, lastRows, lastInverse, anyPadding),
   });
   return compile(graph, { ...options, outputs });
+}
+
+/** Appends zeros to every head. Shapes: x [B, T, H·headDim], result [B, T, H·width]. */
+function widenHeads(graph: Operations, x: Tensor, headDim: number, width: number): Tensor {
+  if (width === headDim) return x;
+  const heads = Number(x.shape[2]) / headDim;
+  const zeros = graph.expand(graph.constant(0), ["B", "T", heads, width - headDim]);
+  const wide = graph.concat([graph.reshape(x, ["B", "T", heads, headDim]), zeros], 3);
+  return graph.reshape(wide, ["B", "T", heads * width]);
+}
+
+/** Drops those zeros again. Shapes: rows [N, H·width], result [N, H·headDim]. */
+function narrowHeads(graph: Operations, rows: Tensor, headDim: number, width: number): Tensor {
+  if (width === headDim) return rows;
+  const heads = Number(rows.shape[1]) / width;
+  const narrow = graph.slice(graph.reshape(rows, ["N", heads, width]), 2, 0, headDim);
+  return graph.reshape(narrow, ["N", heads * headDim]);
 }
 
 /** New tokens of sequences that stand at rows [start, start + B) of a cache. */
