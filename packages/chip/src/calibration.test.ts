@@ -53,7 +53,12 @@ describe("impossible values are refused, all at once", () => {
   test.each([
     [
       "T2 over 2 T1",
-      { qubits: [{ id: 0, values: { t1Us: entry(2), t2Us: entry(5) } }], couplers: [] },
+      {
+        qubits: [
+          { id: 0, values: { singleQubitFidelity: entry(1), t1Us: entry(2), t2Us: entry(5) } },
+        ],
+        couplers: [],
+      },
       /t2Us.*2 T1/,
     ],
     [
@@ -73,6 +78,11 @@ describe("impossible values are refused, all at once", () => {
     ],
     ["an edge without a fidelity", { couplers: [{ a: 0, b: 1, values: {} }] }, /czFidelity/],
     ["a qubit listed twice", { qubits: [...content().qubits, ...content().qubits] }, /twice/],
+    [
+      "no gate fidelity at all",
+      { qubits: [{ id: 0, values: { t1Us: entry(9) } }], couplers: [] },
+      /silently perfect/,
+    ],
     ["no qubit", { qubits: [], couplers: [] }, /at least one/],
     ["a bad time", { calibratedAt: "yesterday" }, /calibratedAt/],
   ] as const)("%s", (_, changes, message) => {
@@ -87,6 +97,7 @@ describe("impossible values are refused, all at once", () => {
       couplers: [],
     });
     expect(validateSnapshot(bad, topology).map(({ where }) => where)).toEqual([
+      "calibration.qubits",
       "calibration.qubits[id=9]",
       "calibration.qubits[id=9].t1Us",
       "calibration.qubits[id=9].readoutF0",

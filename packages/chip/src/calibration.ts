@@ -160,6 +160,17 @@ function validateQubits(content: SnapshotContent, topology: Topology): readonly 
       hint: "a qubit counts as calibrated when its gate fidelity is given",
     });
   }
+  if (
+    content.qubits.length > 0 &&
+    !content.qubits.some(({ values }) => values.singleQubitFidelity)
+  ) {
+    issues.push({
+      where: "calibration.qubits",
+      expected: "singleQubitFidelity of at least one qubit",
+      given: "none",
+      hint: "without it the chip would be silently perfect",
+    });
+  }
   for (const { id, values } of content.qubits) {
     const where = `calibration.qubits[id=${id}]`;
     if (!Number.isInteger(id) || id < 0 || id >= topology.qubits) {

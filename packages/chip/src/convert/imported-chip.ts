@@ -1,5 +1,11 @@
 import { type Issue, QtuneError } from "@qtune/base";
-import { type SnapshotContent, createSnapshot, validateSnapshot } from "../calibration.ts";
+import {
+  type CalibrationSnapshot,
+  type SnapshotContent,
+  createSnapshot,
+  validateSnapshot,
+} from "../calibration.ts";
+import { createCalibrationView } from "../calibration-view.ts";
 import type { ChipLimits, ChipModel, ChipTiming } from "../chip-model.ts";
 import { nativeGatesOf, wukongLimits, wukongTiming } from "../presets/presets.ts";
 import { type Topology, createGridTopology } from "../topology.ts";
@@ -58,8 +64,37 @@ export function buildImportedChip(
     knobs: {},
     sources: [`${snapshot.source} (${origin.fileName})`],
   };
-  const warnings = log.warnings.map((issue) => ({ ...issue, file: origin.fileName }));
+  const warnings = [...log.warnings, ...describeGaps(snapshot)].map((issue) => ({
+    ...issue,
+    file: origin.fileName,
+  }));
   return { chip, format: origin.format, warnings };
+}
+
+/** What the model needs and the snapshot lacks. */
+const neededQuantities = ["t1Us", "singleQubitFidelity", "readoutF0", "readoutF1"] as const;
+
+/** Says which values are missing and what stands in for them: never silently. */
+function describeGaps(snapshot: CalibrationSnapshot): readonly Issue[] {
+  const { assumed } = createCalibrationView(snapshot);
+  const partly = [...new Set(assumed.map(({ quantity }) => quantity))].map((quantity): Issue => {
+    const rows = assumed.filter((row) => row.quantity === quantity);
+    return {
+      where: `qubits ${rows.map(({ qubit }) => qubit).join(", ")}: ${quantity}`,
+      expected: "a number",
+      given: "null",
+      hint: `the median of the others, ${Number((rows[0]?.value ?? 0).toPrecision(4))}, stands in`,
+    };
+  });
+  const wholly = neededQuantities
+    .filter((quantity) => snapshot.qubits.every(({ values }) => values[quantity] === undefined))
+    .map((quantity): Issue => ({
+      where: `qubits: ${quantity}`,
+      expected: "a number",
+      given: "null for all of them",
+      hint: "this part of the noise is off",
+    }));
+  return snapshot.kind === "ideal" ? partly : [...partly, ...wholly];
 }
 
 function nameOf(title: string): string {

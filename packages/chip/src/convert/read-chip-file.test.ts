@@ -69,7 +69,12 @@ describe("Origin cloud", () => {
   test("an edge of fidelity 0 counts as dead and is mentioned", () => {
     const imported = read(cloud);
     expect(newestSnapshot(imported.chip).couplers).toHaveLength(1);
-    expect(imported.warnings.map(({ where }) => where)).toEqual(["gateJSON.0_1"]);
+    expect(imported.warnings.map(({ where }) => where)).toEqual([
+      "gateJSON.0_1",
+      "qubits 2: t2Us",
+      "qubits 2: tEchoUs",
+    ]);
+    expect(imported.warnings[1]?.hint).toBe("the median of the others, 5, stands in");
   });
 
   test("a working edge to a dead qubit is refused", () => {
@@ -163,6 +168,20 @@ const ibm = {
     { gate: "cz", qubits: [1, 0], parameters: [{ name: "gate_error", value: 1 }] },
   ],
 };
+
+test("a file with gate errors only is read, and says that the rest of the noise is off", () => {
+  const { warnings } = read({
+    schema: "qtune.chip-calibration/1",
+    meta: { chip: "bare", calibratedAt: "2026-01-01", topology: { rows: 1, cols: 2 } },
+    qubits: [0, 1].map((id) => ({ id, singleQubitFidelity: 0.999, t1Us: null })),
+    edges: [],
+  });
+  expect(warnings.map(({ where }) => where)).toEqual([
+    "qubits: t1Us",
+    "qubits: readoutF0",
+    "qubits: readoutF1",
+  ]);
+});
 
 describe("IBM", () => {
   test("units, both readout flips, gate lengths and T2 as echo are understood", () => {

@@ -32,6 +32,7 @@ import {
   conditionalPhaseStep,
   czStep,
   flipStep,
+  freshPulseStep,
   leakageStep,
   pulseStep,
   relaxationStep,
@@ -110,7 +111,7 @@ export function createNoisyProgramTemplate(
 function bindStep(step: TemplateStep, lookup: (parameter: string) => number): NoisyStep {
   if (step.kind === "fixed") return step.step;
   const theta = evaluateAngle(step.thetaRad, lookup);
-  return pulseStep(step.qubit, theta * step.gain, evaluateAngle(step.phiRad, lookup));
+  return freshPulseStep(step.qubit, theta * step.gain, evaluateAngle(step.phiRad, lookup));
 }
 
 /** What a compact qubit owes at the moment. */

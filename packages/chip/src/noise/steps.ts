@@ -13,12 +13,13 @@ export function pulseStep(qubit: number, thetaRad: number, phiRad: number): Nois
   const known = pulses.get(key);
   if (known !== undefined) return known;
   if (pulses.size >= 4096) pulses.clear();
-  const made = makePulse(qubit, thetaRad, phiRad);
+  const made = freshPulseStep(qubit, thetaRad, phiRad);
   pulses.set(key, made);
   return made;
 }
 
-function makePulse(qubit: number, thetaRad: number, phiRad: number): NoisyStep {
+/** As {@link pulseStep}, never remembered: for angles that come once. */
+export function freshPulseStep(qubit: number, thetaRad: number, phiRad: number): NoisyStep {
   const cos = Math.cos(thetaRad / 2);
   const sin = Math.sin(thetaRad / 2);
   const real = sin * Math.sin(phiRad);
