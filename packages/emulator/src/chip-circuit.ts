@@ -4,13 +4,15 @@
 import { QtuneError, createRandom } from "@qtune/base";
 import { type NoisyProgram, buildNoisyProgram, newestSnapshot, validateShots } from "@qtune/chip";
 import type { Circuit, Counts, Operation } from "@qtune/circuit";
-import { noisyDistribution, sampleNoisyProgram } from "@qtune/simulator";
+import { noisyDistribution } from "@qtune/simulator";
 import {
   type CompiledCircuit,
   type CompileOptions,
   bindCompiled,
   compileCircuit,
 } from "@qtune/transpiler";
+
+import { sampleParts } from "./sample-parts.ts";
 
 /** What a chip makes of a circuit. */
 export interface ChipCircuitResult {
@@ -68,7 +70,7 @@ export async function runChipCircuit(
     assertPredictable(program);
     return { compiled, probabilities: noisyDistribution(program) };
   }
-  const counts = await sampleNoisyProgram(program, {
+  const counts = await sampleParts(program, {
     shots,
     random: createRandom(seed, "chip task", 0, 0),
     signal: options.signal,

@@ -297,6 +297,9 @@ test("a physical plan runs circuits as they are written, on the qubits that they
   const prepared = prepareChipBatch(batch, { chip, shots: 100, seed: 1n, wantsCounts: true });
   const plan = planChipBatch(prepared, { chip, packing: { layout: "physical" } });
   expect(plan.places[0]).toEqual([expect.objectContaining({ qubits: [4, 5], physical: true })]);
-  const compiled = createTaskRunner({ chip }).compile(prepared.measurement.measured[0]?.circuit ?? circuit, plan.places[0]?.[0] ?? { qubits: [], predictedFidelity: 0 });
+  const compiled = createTaskRunner({ chip }).compile(
+    prepared.measurement.measured[0]?.circuit ?? circuit,
+    plan.places[0]?.[0] ?? { qubits: [], predictedFidelity: 0 },
+  );
   expect(compiled.report).toMatchObject({ pulses: 2, cz: 1 });
 });

@@ -16,7 +16,7 @@ import {
   resolveKnobs,
 } from "@qtune/chip";
 import type { Circuit, Counts } from "@qtune/circuit";
-import { noisyDistribution, sampleNoisyProgram } from "@qtune/simulator";
+import { noisyDistribution } from "@qtune/simulator";
 import {
   type CompiledCircuit,
   type CompileLevel,
@@ -29,6 +29,8 @@ import {
   compileCircuit,
   openSchedule,
 } from "@qtune/transpiler";
+
+import { sampleParts } from "./sample-parts.ts";
 
 /** What all tasks of a runner have in common. */
 export interface TaskRunnerOptions {
@@ -146,7 +148,7 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
     compile: (circuit, place) => prepare(circuit, place).compiled,
     sample: async (task, { shots, seed, index, part = 0, signal, beside = [] }) => {
       const random = createRandom(seed, "chip task", index, part);
-      return sampleNoisyProgram(programOf(task, beside), { shots, random, signal });
+      return sampleParts(programOf(task, beside), { shots, random, signal });
     },
     predict: async (task, beside = []) => noisyDistribution(programOf(task, beside)),
   };
