@@ -170,7 +170,15 @@ export const layers = [
     kind: "app",
     environment: "node",
     imports: everything,
-    externals: ["commander", "pino", "prom-client"],
+    externals: [
+      "@bufbuild/protobuf",
+      "@grpc/grpc-js",
+      "@grpc/reflection",
+      "commander",
+      "grpc-health-check",
+      "pino",
+      "prom-client",
+    ],
     holds: "daemon: a chip over gRPC",
   },
   {

@@ -10,6 +10,8 @@ const shared: Options = {
   clean: true,
   treeshake: true,
   splitting: true,
+  // Newer modules of Node (node:sqlite) exist under this name only.
+  removeNodeProtocol: false,
 };
 
 /** Creates the build of a library package: ESM and type declarations, its dependencies left as imports. */

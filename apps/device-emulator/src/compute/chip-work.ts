@@ -5,7 +5,6 @@
 import { type CalibrationSnapshot, type ChipModel, findSnapshot } from "@qtune/chip";
 import {
   type Circuit,
-  type CircuitBatch,
   type Counts,
   type ExecutionUsage,
   assertCircuit,
