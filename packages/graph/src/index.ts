@@ -12,6 +12,12 @@ export {
   type ProgramReport,
   type RunProgramOptions,
 } from "./api.ts";
+export {
+  type ProbedProvider,
+  probeProviders,
+  type RuntimeProvider,
+  runtimeProviders,
+} from "./providers.ts";
 export { type Dim, type Shape } from "./dim.ts";
 export { type QuantisedFormat } from "./quantise.ts";
 export { type HostOperationOptions, type MatMulOptions, type Operations } from "./operations.ts";
