@@ -162,6 +162,30 @@ test("asked to, it adopts a coherent phase that runs of several lengths show", (
   expect(Math.abs(Math.abs(phase?.value ?? 0) - 0.4)).toBeLessThan(0.1); // its sign does not show in these counts
 });
 
+test("readout that no run tells apart from gate errors stays near its calibration", () => {
+  const { chip, real } = twins({ incoherentFactor: 0.9 });
+  const bellOnly = sample(chip, real, 4000).filter(({ id }) => id === "bell-1");
+  const { snapshot } = fitChip(bellOnly, chip, { exclude: [] });
+  for (const { values } of snapshot.qubits) {
+    expect(Math.abs((values.readoutF1?.value ?? 0) - 0.8)).toBeLessThan(0.15);
+    expect(Math.abs((values.readoutF0?.value ?? 0) - 0.97)).toBeLessThan(0.05);
+  }
+});
+
+test("a run that is too wide is skipped and says why", () => {
+  const chip = createChip("grid-1x8");
+  const lines = Array.from({ length: 7 }, (_, qubit) => `MEASURE q[${qubit}],c[${qubit}]`);
+  const wide = { id: "wide", counts: { "0x0": 10 }, executed: ["QINIT 8", "CREG 7", ...lines] };
+  const narrow = {
+    id: "narrow",
+    counts: { "0x0": 10 },
+    executed: ["QINIT 8", "CREG 1", "MEASURE q[0],c[0]"],
+  };
+  const result = fitChip(readRealRuns(document([wide, narrow]), { fileName: "x" }), chip);
+  expect(result.runs.map(({ id }) => id)).toEqual(["narrow"]);
+  expect(result.skipped).toEqual([{ id: "wide", reason: "7 qubits; the fit takes at most 6" }]);
+});
+
 test("held out by default: the longest of two lengths, a middle one of more, never readout", () => {
   const runs = readRealRuns(document(Object.keys(circuits).map((id) => runOf(id, { "0x0": 1 }))), {
     fileName: "x",

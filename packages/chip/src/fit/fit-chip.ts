@@ -3,7 +3,7 @@
  * counts ask for them, by joint maximum likelihood with 95 % intervals. A part of the runs is held out and reported, so
  * that the fit cannot praise itself. Never used: results that the vendor has corrected.
  */
-import { QtuneError, suggest } from "@qtune/base";
+import { type Issue, QtuneError, printIssue, suggest } from "@qtune/base";
 import { type CalibrationSnapshot, createSnapshot } from "../calibration.ts";
 import { addSnapshot, type ChipModel, newestSnapshot, validateScheduled } from "../chip-model.ts";
 import type { ScheduledCircuit } from "../scheduled-circuit.ts";
@@ -70,6 +70,8 @@ export interface FitResult {
   readonly runs: readonly FittedRun[];
   /** Runs with the same circuit and qubits, their counts added up. */
   readonly pools: readonly (Omit<FittedRun, "id" | "used"> & { readonly ids: readonly string[] })[];
+  /** Runs that were left out altogether, and why. */
+  readonly skipped: readonly { readonly id: string; readonly reason: string }[];
   readonly logLikelihood: number;
 }
 
@@ -91,62 +93,131 @@ export function fitChip(
   const snapshot = options.snapshot ?? newestSnapshot(chip);
   const heldOut = new Set(options.exclude ?? chooseHeldOut(runs));
   assertKnown(heldOut, runs);
-  const schedules = runs.map((run) => scheduleRun(run, chip, snapshot));
-  const used = runs.flatMap((run, index) => (heldOut.has(run.id) ? [] : [index]));
+  const { ready, skipped } = prepareRuns(runs, chip, snapshot, heldOut);
+  const used = ready.filter(({ run }) => !heldOut.has(run.id));
   if (used.length === 0) {
     throw new QtuneError(
       "invalid_argument",
-      "expected at least one run to fit but all are held out",
-      { where: "runs" },
+      "expected at least one run to fit but all are held out or skipped",
+      {
+        where: "runs",
+      },
     );
   }
-  const usedSchedules = used.flatMap((index) => schedules[index] ?? []);
-  const plan = planParameters(usedSchedules, snapshot);
-  const all = [...plan.base, ...plan.offered];
-  const counts = used.flatMap((index) => runs[index]?.counts ?? []);
-  const model: CountsModel = {
-    counts,
-    distributions: createRunModel(usedSchedules, all, chip, snapshot).distributions,
-    min: all.map(({ min }) => min),
-    max: all.map(({ max }) => max),
-  };
-  const offered = new Set(all.map((_, j) => j).filter((j) => j >= plan.base.length));
+  const { model, all, offered } = createFitModel(used, chip, snapshot);
   const start = Float64Array.from(all, ({ start: value }) => value);
-  const base = maximiseLikelihood(model, start, offered);
-  const { maximum, fixed } =
-    options.coherent === "adopt"
-      ? adoptOffered(model, all, { maximum: base, fixed: offered })
-      : { maximum: base, fixed: offered };
+  const base = { maximum: maximiseLikelihood(model, start, offered), fixed: offered };
+  const { maximum, fixed } = options.coherent === "adopt" ? adoptOffered(model, all, base) : base;
   const errors = standardErrors(maximum.information, all.length);
   const parameters = all.map((parameter, j) =>
     fixed.has(j)
       ? describeOffered(model, maximum, parameter, j, fixed)
       : describeFitted(model, maximum, parameter, j, { error: errors[j] ?? Infinity, fixed }),
   );
-  const time = latestTime(runs, snapshot);
   const kept = all.flatMap((parameter, j) => (fixed.has(j) ? [] : [{ parameter, j }]));
+  const time = latestTime(runs, snapshot);
+  const values = applyParameters(
+    snapshot,
+    kept.map(({ parameter }) => parameter),
+    kept.map(({ j }) => maximum.values[j] ?? 0),
+    { method: "maximum likelihood", time, errors: kept.map(({ j }) => errors[j] ?? Infinity) },
+  );
+  const source = `${snapshot.source}; fitted to ${used.length} runs`;
   const fitted = createSnapshot(
-    {
-      ...applyParameters(
-        snapshot,
-        kept.map(({ parameter }) => parameter),
-        kept.map(({ j }) => maximum.values[j] ?? 0),
-        { method: "maximum likelihood", time, errors: kept.map(({ j }) => errors[j] ?? Infinity) },
-      ),
-      kind: "fitted",
-      calibratedAt: time,
-      source: `${snapshot.source}; fitted to ${used.length} runs`,
-      parentId: snapshot.id,
-    },
+    { ...values, kind: "fitted", calibratedAt: time, source, parentId: snapshot.id },
     chip.topology,
   );
   return {
     chip: addSnapshot(chip, fitted),
     snapshot: fitted,
     parameters,
-    ...report(runs, schedules, heldOut, { chip, snapshot, fitted }),
+    ...report(ready, heldOut, { chip, snapshot, fitted }),
+    skipped,
     logLikelihood: maximum.logLikelihood,
   };
+}
+
+/** A run and the schedule of what was executed. */
+interface ReadyRun {
+  readonly run: RealRun;
+  readonly schedule: ScheduledCircuit;
+}
+
+/** Most qubits of a run: the fit works with exact distributions. */
+const maxQubits = 6;
+
+/**
+ * Schedules the runs. A run that is too wide is skipped; a run that the snapshot cannot run is skipped when held out, and
+ * refused otherwise.
+ */
+function prepareRuns(
+  runs: readonly RealRun[],
+  chip: ChipModel,
+  snapshot: CalibrationSnapshot,
+  heldOut: ReadonlySet<string>,
+): { readonly ready: readonly ReadyRun[]; readonly skipped: FitResult["skipped"] } {
+  const ready: ReadyRun[] = [];
+  const skipped: { readonly id: string; readonly reason: string }[] = [];
+  const issues: Issue[] = [];
+  for (const run of runs) {
+    const schedule = scheduleNative(run.executed, chip.timing);
+    const width = schedule.physicalQubits.length;
+    const found = validateScheduled(chip, schedule, snapshot)
+      .filter(({ where }) => where !== "circuit")
+      .map((issue) => ({ ...issue, where: `runs[${run.id}]: ${issue.where}` }));
+    const [first] = found;
+    if (width > maxQubits) {
+      skipped.push({ id: run.id, reason: `${width} qubits; the fit takes at most ${maxQubits}` });
+    } else if (first === undefined) ready.push({ run, schedule });
+    else if (heldOut.has(run.id)) skipped.push({ id: run.id, reason: printIssue(first) });
+    else issues.push({ ...first, hint: `exclude ${run.id} or fit a snapshot that calibrates it` });
+  }
+  if (issues.length > 0) throw QtuneError.fromIssues(issues);
+  return { ready, skipped };
+}
+
+/** A calibrated readout fidelity counts as this many shots: enough to hold it where no run says more, little beside a run. */
+const calibrationShots = 20;
+
+interface FitModel {
+  readonly model: CountsModel;
+  readonly all: readonly FitParameter[];
+  /** Indices of the parameters that are offered. */
+  readonly offered: ReadonlySet<number>;
+}
+
+function createFitModel(
+  used: readonly ReadyRun[],
+  chip: ChipModel,
+  snapshot: CalibrationSnapshot,
+): FitModel {
+  const schedules = used.map(({ schedule }) => schedule);
+  const plan = planParameters(schedules, snapshot);
+  const all = [...plan.base, ...plan.offered];
+  const runModel = createRunModel(schedules, all, chip, snapshot);
+  const calibrated = all.flatMap(({ quantity, start }, j) =>
+    quantity === "readoutF0" || quantity === "readoutF1" ? [{ j, start }] : [],
+  );
+  const model: CountsModel = {
+    counts: [
+      ...used.map(({ run }) => run.counts),
+      ...calibrated.map(
+        ({ start }) =>
+          new Map([
+            [0, calibrationShots * start],
+            [1, calibrationShots * (1 - start)],
+          ]),
+      ),
+    ],
+    distributions: (values) => [
+      ...runModel.distributions(values),
+      ...calibrated.map(({ j }) => Float64Array.of(values[j] ?? 0, 1 - (values[j] ?? 0))),
+    ],
+    min: all.map(({ min }) => min),
+    max: all.map(({ max }) => max),
+  };
+  const offered = new Set(all.map((_, j) => j).filter((j) => j >= plan.base.length));
+  return { model, all, offered };
 }
 
 /**
@@ -183,23 +254,6 @@ function assertKnown(ids: ReadonlySet<string>, runs: readonly RealRun[]): void {
       { where: "exclude" },
     );
   }
-}
-
-function scheduleRun(
-  run: RealRun,
-  chip: ChipModel,
-  snapshot: CalibrationSnapshot,
-): ScheduledCircuit {
-  const schedule = scheduleNative(run.executed, chip.timing);
-  const issues = validateScheduled(chip, schedule, snapshot).filter(
-    ({ where }) => where !== "circuit",
-  );
-  if (issues.length > 0) {
-    throw QtuneError.fromIssues(
-      issues.map((issue) => ({ ...issue, where: `runs[${run.id}]: ${issue.where}` })),
-    );
-  }
-  return schedule;
 }
 
 /** Parameters that stay where they are, and the best values of the others. */
@@ -295,8 +349,7 @@ function latestTime(runs: readonly RealRun[], snapshot: CalibrationSnapshot): st
 
 /** Distances of all runs and pools before and after. */
 function report(
-  runs: readonly RealRun[],
-  schedules: readonly ScheduledCircuit[],
+  ready: readonly ReadyRun[],
   heldOut: ReadonlySet<string>,
   models: {
     readonly chip: ChipModel;
@@ -304,6 +357,8 @@ function report(
     readonly fitted: CalibrationSnapshot;
   },
 ): Pick<FitResult, "runs" | "pools"> {
+  const runs = ready.map(({ run }) => run);
+  const schedules = ready.map(({ schedule }) => schedule);
   const predict = (snapshot: CalibrationSnapshot): readonly Float64Array[] =>
     createRunModel(schedules, [], models.chip, snapshot).distributions(new Float64Array());
   const before = predict(models.snapshot);
