@@ -51,6 +51,40 @@ export {
   type OriginirPrintOptions,
   printOriginir,
 } from "./originir/print.ts";
+export {
+  activeQubits,
+  areEquivalent,
+  circuitDepth,
+  circuitStats,
+  type CircuitStats,
+  connectedComponents,
+  type EquivalenceOptions,
+  lightCone,
+} from "./analysis.ts";
+export {
+  amplitudeEncoding,
+  angleEncoding,
+  type Entanglement,
+  ghz,
+  hardwareEfficientAnsatz,
+  type HardwareEfficientOptions,
+  type IsingCost,
+  qaoaAnsatz,
+  qft,
+  randomCircuit,
+  type RandomCircuitOptions,
+  stronglyEntanglingAnsatz,
+} from "./ansatz/library.ts";
+export { drawCircuit, type DrawOptions } from "./draw/draw.ts";
+export {
+  cancelInverses,
+  fuseOneQubitRuns,
+  mergeRotations,
+  optimizeCircuit,
+  removeDeadOperations,
+  removeIdentities,
+  removeIdleQubits,
+} from "./passes.ts";
 export { circuitJsonSchema, parseCircuitJson, printCircuitJson } from "./json.ts";
 export { parseQasm3, type Qasm3Options } from "./qasm3/lower.ts";
 export { printQasm3 } from "./qasm3/print.ts";
@@ -79,6 +113,13 @@ export type {
 } from "./executor.ts";
 
 // For other packages.
+export {
+  conditionClbits,
+  isDiagonal,
+  operationClbits,
+  operationQubits,
+  restrictQubits,
+} from "./analysis.ts";
 export { equalAngles, substituteAngle } from "./angle.ts";
 export { instantiate } from "./bind.ts";
 export { expandCircuit, type ExpandOptions } from "./expand.ts";

@@ -10,7 +10,6 @@ import { QtuneError, suggest } from "@qtune/base";
 import { type Angle, isBoundAngle, parameterAngle, scaleAngle, addAngles } from "../angle.ts";
 import type {
   Circuit,
-  Condition,
   Control,
   GateDefinition,
   Operation,

@@ -93,7 +93,6 @@ function cutLine(line: string, column: number): string {
 
 /** Replaces characters that would disturb a terminal. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what this is about
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd").replace(/\t/g, " ");
 }
 
