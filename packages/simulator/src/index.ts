@@ -7,6 +7,20 @@ export {
   noisyDistribution,
   sampleNoisyProgram,
 } from "./noise/noisy-program.ts";
+export { type EngineLimits, type Method } from "./run/choose-engine.ts";
+export {
+  type PartReport,
+  type SimulateOptions,
+  type SimulationResult,
+  exactDistribution,
+  sampleCircuit,
+  simulate,
+} from "./run/simulate.ts";
 
 // For other packages.
 export { detuningSet, detuningSetVersion } from "./noise/detuning.ts";
+export {
+  type StateVectorOptions,
+  createStateVector,
+  stateVectorBytes,
+} from "./engines/state-vector.ts";

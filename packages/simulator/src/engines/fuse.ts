@@ -21,31 +21,34 @@ export type Group =
     }
   | { readonly kind: "phase"; readonly qubits: readonly number[]; readonly phases: Float64Array };
 
-/** Most qubits of one phase table. */
-const maxPhaseQubits = 8;
-
 /**
  * Returns the groups of items with bound angles, in order of time.
  *
- * Range:  maxQubits 1 … 5, the size up to which matrices grow; a larger gate stays alone.
+ * Range:  maxQubits 1 … 5, the size up to which matrices grow; maxPhaseQubits that of phase tables. A larger gate stays
+ *         alone.
  * Effect: pure.
  */
-export function fuseItems(items: readonly Item[], maxQubits: number): readonly Group[] {
+export function fuseItems(
+  items: readonly Item[],
+  maxQubits: number,
+  maxPhaseQubits = 8,
+): readonly Group[] {
+  const limits = { maxQubits, maxPhaseQubits };
   const groups: Group[] = [];
   const last = new Map<number, number>();
   for (const item of items) {
     const qubits = [...new Set(itemQubits(item))].sort((a, b) => a - b);
     const at = Math.max(-1, ...qubits.map((qubit) => last.get(qubit) ?? -1));
-    const merged = at < 0 ? undefined : mergeInto(groups[at]!, item, qubits, maxQubits); // at < groups.length
+    const merged = at < 0 ? undefined : mergeInto(groups[at]!, item, qubits, limits); // at < groups.length
     if (merged !== undefined) groups[at] = merged;
-    else groups.push(openGroup(item, qubits, maxQubits));
+    else groups.push(openGroup(item, qubits));
     for (const qubit of qubits) last.set(qubit, merged === undefined ? groups.length - 1 : at);
   }
   return groups;
 }
 
-function openGroup(item: Item, qubits: readonly number[], maxQubits: number): Group {
-  if (item.kind === "diagonal" && qubits.length <= Math.max(maxPhaseQubits, maxQubits)) {
+function openGroup(item: Item, qubits: readonly number[]): Group {
+  if (item.kind === "diagonal") {
     return { kind: "phase", qubits, phases: phasesOf(item, qubits) };
   }
   if ((item.kind === "matrix" || item.kind === "permutation") && item.controls.length > 0) {
@@ -64,7 +67,7 @@ function mergeInto(
   group: Group,
   item: Item,
   qubits: readonly number[],
-  maxQubits: number,
+  { maxQubits, maxPhaseQubits }: { readonly maxQubits: number; readonly maxPhaseQubits: number },
 ): Group | undefined {
   const union = [...new Set([...group.qubits, ...qubits])].sort((a, b) => a - b);
   if (group.kind === "phase" && item.kind === "diagonal") {

@@ -40,7 +40,7 @@ describe.each([
         random: createRandom(seed),
       });
       await using state = createStateVector(circuit.qubits, { precision });
-      await state.apply(circuit.operations, circuit);
+      await state.applyOperations(circuit.operations, circuit);
       expect(infidelity(state.amplitudes(), referenceState(circuit))).toBeLessThan(tolerance);
     },
   );
@@ -59,7 +59,7 @@ describe.each([
         tileQubits: 7,
         fuseQubits,
       });
-      await state.apply(circuit.operations, circuit);
+      await state.applyOperations(circuit.operations, circuit);
       expect(infidelity(state.amplitudes(), referenceState(circuit))).toBeLessThan(tolerance);
     },
   );
@@ -69,7 +69,7 @@ describe.each([
     const results: Float64Array[] = [];
     for (const threads of [1, 2]) {
       await using state = createStateVector(15, { precision, threads });
-      await state.apply(circuit.operations, circuit);
+      await state.applyOperations(circuit.operations, circuit);
       results.push(state.amplitudes().re);
     }
     expect(results[0]!.every((value, i) => value === results[1]![i])).toBe(true);
@@ -112,7 +112,7 @@ test("expectations agree with their definition", async () => {
       psi.re.reduce((sum, re, i) => sum + re * moved.re[i]! + psi.im[i]! * moved.im[i]!, 0);
   }
   await using state = createStateVector(4);
-  await state.apply(circuit.operations, circuit);
+  await state.applyOperations(circuit.operations, circuit);
   expect(state.expectation(observable)).toBeCloseTo(wanted, 12);
 });
 
@@ -120,7 +120,7 @@ describe("sampling", () => {
   test("follows the populations", async () => {
     const circuit = randomCircuit({ n: 4, gates: 30, random: createRandom("sampling") });
     await using state = createStateVector(4);
-    await state.apply(circuit.operations, circuit);
+    await state.applyOperations(circuit.operations, circuit);
     const shots = 100_000;
     const drawn = await state.sample(shots, createRandom(1));
     const counts = new Float64Array(16);
@@ -138,7 +138,7 @@ describe("sampling", () => {
   test("keeps the order of the draws in a large state", async () => {
     const circuit = circuitBuilder(16).h(15).h(3).build();
     await using state = createStateVector(16, { precision: "float32" });
-    await state.apply(circuit.operations, circuit);
+    await state.applyOperations(circuit.operations, circuit);
     const drawn = await state.sample(1000, createRandom(3));
     const random = createRandom(3);
     const wanted = Array.from(
@@ -152,7 +152,7 @@ describe("sampling", () => {
 test("projection keeps one value of a qubit and can flip it", async () => {
   const circuit = circuitBuilder(2).h(0).cx(0, 1).build();
   await using state = createStateVector(2);
-  await state.apply(circuit.operations, circuit);
+  await state.applyOperations(circuit.operations, circuit);
   expect(state.weights(1)).toEqual({
     one: expect.closeTo(0.5, 12) as number,
     total: expect.closeTo(1, 12) as number,
@@ -178,7 +178,7 @@ describe("refusals", () => {
       controller.abort();
     }, 50);
     await expect(
-      state.apply(circuit.operations, circuit, { signal: controller.signal }),
+      state.applyOperations(circuit.operations, circuit, { signal: controller.signal }),
     ).rejects.toMatchObject({ code: "cancelled" });
     expect(performance.now() - abortedAt).toBeLessThan(100);
   });

@@ -21,6 +21,7 @@ import {
 import { isOdd, toMasks } from "../batched/observable-table.ts";
 import type { Item } from "../plan/item.ts";
 import { lowerOperations } from "../plan/lower.ts";
+import type { Engine } from "./engine.ts";
 import { fuseItems } from "./fuse.ts";
 import { passRegisters, writePass } from "./pass-program.ts";
 import { type Pass, planPasses } from "./passes.ts";
@@ -71,8 +72,13 @@ function toMebibytes(bytes: number): string {
   return (bytes / 2 ** 20).toLocaleString("en-US", { maximumFractionDigits: 0 });
 }
 
+interface SavedAmplitudes {
+  readonly re: Float32Array | Float64Array;
+  readonly im: Float32Array | Float64Array;
+}
+
 /** A state vector with a lifetime. Made by {@link createStateVector}. */
-export class StateVectorEngine implements AsyncDisposable {
+export class StateVectorEngine implements Engine {
   readonly n: number;
   readonly precision: Precision;
   /** Qubits that the memory holds: at least one vector's worth. */
@@ -112,22 +118,22 @@ export class StateVectorEngine implements AsyncDisposable {
       : this.#backend.float64(address, length);
   }
 
-  /**
-   * Applies unitary operations with bound angles.
-   *
-   * Effect: changes the state; cancellable, the state is then undefined.
-   * Errors: invalid_argument for an operation that is not unitary, cancelled.
-   */
-  async apply(
+  /** Applies unitary operations with bound angles; see {@link StateVectorEngine.apply}. */
+  async applyOperations(
     operations: readonly Operation[],
     circuit: Parameters<typeof lowerOperations>[1],
     options: Abortable = {},
   ): Promise<void> {
-    await this.applyItems(lowerOperations(operations, circuit), options);
+    await this.apply(lowerOperations(operations, circuit), options);
   }
 
-  /** Applies lowered items. */
-  async applyItems(items: readonly Item[], options: Abortable = {}): Promise<void> {
+  /**
+   * Applies items with bound angles.
+   *
+   * Effect: changes the state; cancellable, the state is then undefined.
+   * Errors: cancelled.
+   */
+  async apply(items: readonly Item[], options: Abortable = {}): Promise<void> {
     throwIfAborted(options.signal);
     const groups = fuseItems(items, this.#fuseQubits);
     const T = this.#tileQubits;
@@ -193,10 +199,15 @@ export class StateVectorEngine implements AsyncDisposable {
     };
   }
 
-  /** Puts saved amplitudes back. */
-  restore(saved: { readonly re: Float64Array; readonly im: Float64Array }): void {
-    this.#part(0).set(saved.re);
-    this.#part(1).set(saved.im);
+  save(): SavedAmplitudes {
+    const length = 2 ** this.n;
+    return { re: this.#part(0).slice(0, length), im: this.#part(1).slice(0, length) };
+  }
+
+  restore(saved: unknown): void {
+    const { re, im } = saved as SavedAmplitudes; // made by save
+    this.#part(0).set(re);
+    this.#part(1).set(im);
   }
 
   /** Returns the weight ‖⟨1|ψ‖² of a qubit, and of the whole state. */
@@ -273,6 +284,16 @@ export class StateVectorEngine implements AsyncDisposable {
       block += 1;
     }
     return drawn;
+  }
+
+  async sampleBits(shots: number, random: Random, options: Abortable = {}): Promise<Uint8Array> {
+    const drawn = await this.sample(shots, random, options);
+    const bits = new Uint8Array(shots * this.n);
+    for (let shot = 0; shot < shots; shot++) {
+      for (let qubit = 0; qubit < this.n; qubit++)
+        bits[shot * this.n + qubit] = (drawn[shot]! >>> qubit) & 1; // shot < shots
+    }
+    return bits;
   }
 
   async #blockWeights(bits: number, options: Abortable): Promise<Float64Array> {

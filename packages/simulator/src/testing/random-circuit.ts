@@ -21,17 +21,21 @@ export interface RandomCircuitOptions {
   readonly rows?: number;
   /** Which gates of the table may occur. Default: all that fit n qubits. */
   readonly filter?: (gate: Gate) => boolean;
+  /** Whether gates may have further controls. Default true. */
+  readonly controls?: boolean;
 }
 
 /** Creates a random circuit over the gate table, with controls and powers now and then. */
 export function randomCircuit(options: RandomCircuitOptions): Circuit {
-  const { n, gates, random, shared = 0, rows = 0, filter = () => true } = options;
+  const { n, gates, random, shared = 0, rows = 0, filter = () => true, controls = true } = options;
   const parameters: Parameter[] = [
     ...Array.from({ length: shared }, (_, i): Parameter => ({ name: `w${i}`, role: "shared" })),
     ...Array.from({ length: rows }, (_, i): Parameter => ({ name: `x${i}`, role: "row" })),
   ];
   const table = gateTable.filter((gate) => gate.qubits >= 1 && gate.qubits <= n && filter(gate));
-  const operations = Array.from({ length: gates }, () => randomGate(table, parameters, n, random));
+  const operations = Array.from({ length: gates }, () =>
+    randomGate(table, parameters, n, random, controls),
+  );
   return { qubits: n, clbits: 0, parameters, operations };
 }
 
@@ -40,11 +44,12 @@ function randomGate(
   parameters: readonly Parameter[],
   n: number,
   random: Random,
+  controls: boolean,
 ): GateOperation {
   const gate = table[random.nextBelow(table.length)]!; // the index is inside
   const qubits = randomQubits(n, random);
   const free = qubits.slice(gate.qubits);
-  const isControlled = free.length > 0 && random.nextUniform() < 0.15;
+  const isControlled = controls && free.length > 0 && random.nextUniform() < 0.15;
   return {
     kind: "gate",
     gate: gate.name,
