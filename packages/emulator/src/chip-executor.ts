@@ -27,6 +27,7 @@ import {
   taskReadoutErrors,
 } from "./chip-run.ts";
 import { emulationSeconds } from "./emulation-time.ts";
+import { rememberMeasurements } from "./measurement.ts";
 import { createTaskRunner } from "./task-runner.ts";
 import { spreadRows, uniqueRows } from "./unique-rows.ts";
 
@@ -77,6 +78,7 @@ export function createChipExecutor(options: ChipExecutorOptions): ChipExecutor {
   const { chip } = options;
   const snapshot = options.snapshot ?? newestSnapshot(chip);
   const runner = createTaskRunner(options);
+  const measure = rememberMeasurements();
   const drawSeed = options.drawSeed ?? randomSeed;
   let closed = false;
 
@@ -106,6 +108,7 @@ export function createChipExecutor(options: ChipExecutorOptions): ChipExecutor {
       shots,
       seed: run.seed ?? drawSeed(),
       wantsCounts: run.returns?.includes("counts") === true,
+      measure,
     });
   };
   const plan = (prepared: ChipBatch): ChipPlan => planChipBatch(prepared, options);

@@ -52,6 +52,8 @@ export interface ChipBatchOptions {
   readonly shots: number;
   readonly seed: bigint;
   readonly wantsCounts: boolean;
+  /** Finds measurements; default {@link planMeasurements}. One that remembers lets compiled structures be used again. */
+  readonly measure?: typeof planMeasurements | undefined;
 }
 
 /**
@@ -66,7 +68,8 @@ export function prepareChipBatch(batch: CircuitBatch, options: ChipBatchOptions)
   if (issues.length > 0) throw QtuneError.fromIssues(issues, "out_of_range");
   assertCircuit(batch.circuit);
   assertBatchValues(batch);
-  const measurement = planMeasurements(batch.circuit, batch.observables, wantsCounts);
+  const measure = options.measure ?? planMeasurements;
+  const measurement = measure(batch.circuit, batch.observables, wantsCounts);
   const tasks = Array.from({ length: batch.B }, (_, row) =>
     measurement.measured.map((_circuit, measured) => ({ row, measured })),
   ).flat();

@@ -21,6 +21,11 @@ export {
   taskReadoutErrors,
 } from "./chip-run.ts";
 export type { Estimate, MeasuredCircuit, MeasurementPlan } from "./measurement.ts";
-export { estimateObservables, planMeasurements, restrictCounts } from "./measurement.ts";
+export {
+  estimateObservables,
+  planMeasurements,
+  rememberMeasurements,
+  restrictCounts,
+} from "./measurement.ts";
 export type { ChipTask, SampleOptions, TaskRunner, TaskRunnerOptions } from "./task-runner.ts";
 export { createTaskRunner } from "./task-runner.ts";

@@ -78,6 +78,22 @@ export function planMeasurements(
   };
 }
 
+/**
+ * Creates a {@link planMeasurements} that answers the same for the same circuit object and equal observables, so that what
+ * is compiled for a measured circuit serves the next batch.
+ */
+export function rememberMeasurements(): typeof planMeasurements {
+  const plans = new WeakMap<Circuit, Map<string, MeasurementPlan>>();
+  return (circuit, observables, wantsCounts) => {
+    const known = plans.get(circuit) ?? new Map<string, MeasurementPlan>();
+    plans.set(circuit, known);
+    const key = `${wantsCounts} ${JSON.stringify(observables)}`;
+    const plan = known.get(key) ?? planMeasurements(circuit, observables, wantsCounts);
+    known.set(key, plan);
+    return plan;
+  };
+}
+
 function countsBasis(circuit: Circuit, own: readonly MeasureOperation[]): Map<number, Pauli> {
   const qubits =
     own.length > 0

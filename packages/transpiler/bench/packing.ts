@@ -12,14 +12,26 @@ import { listPlaces } from "../src/places.ts";
 import { planChipJobs } from "../src/plan.ts";
 
 function measured(circuit: Circuit): Circuit {
-  const measures = Array.from({ length: circuit.qubits }, (_, qubit): Operation => ({ kind: "measure", qubit, clbit: qubit }));
+  const measures = Array.from({ length: circuit.qubits }, (_, qubit): Operation => ({
+    kind: "measure",
+    qubit,
+    clbit: qubit,
+  }));
   return { ...circuit, clbits: circuit.qubits, operations: [...circuit.operations, ...measures] };
 }
 
 /** Largest number of places that do not exclude each other: branch and bound over bit sets. */
 function exactMaximum(places: readonly Place[], buffer: readonly (readonly number[])[]): number {
-  const halo = places.map(({ qubits }) => new Set(qubits.flatMap((qubit) => [qubit, ...(buffer[qubit] ?? [])])));
-  const conflicts = places.map((a) => places.reduce((bits, _, j) => (a.qubits.some((qubit) => halo[j]?.has(qubit) === true) ? bits | (1n << BigInt(j)) : bits), 0n));
+  const halo = places.map(
+    ({ qubits }) => new Set(qubits.flatMap((qubit) => [qubit, ...(buffer[qubit] ?? [])])),
+  );
+  const conflicts = places.map((a) =>
+    places.reduce(
+      (bits, _, j) =>
+        a.qubits.some((qubit) => halo[j]?.has(qubit) === true) ? bits | (1n << BigInt(j)) : bits,
+      0n,
+    ),
+  );
   let best = 0;
   /** A bound: open places fall into groups that exclude each other pairwise; each gives at most one. */
   const bound = (open: bigint): number => {
@@ -49,38 +61,79 @@ function lowestBit(bits: bigint): number {
   return (bits & -bits).toString(2).length - 1;
 }
 
-console.log("| chip | circuits | executions | exact | side by side | ms |\n|---|---|---|---|---|---|");
+console.log(
+  "| chip | circuits | executions | exact | side by side | ms |\n|---|---|---|---|---|---|",
+);
 for (const seed of [1, 2, 3, 4, 5]) {
   for (const couplerYield of [0.94, 0.53]) {
     const chip = createChip("wukong-72", { seed, couplerYield });
     const ring = measured(ringAnsatz({ n: 4, layers: 1 }));
-    const places = listPlaces(ring, couplingOf(chip, chip.snapshots[0] ?? (() => { throw new Error("no snapshot"); })()));
+    const places = listPlaces(
+      ring,
+      couplingOf(
+        chip,
+        chip.snapshots[0] ??
+          (() => {
+            throw new Error("no snapshot");
+          })(),
+      ),
+    );
     if (places.length === 0) continue;
     const items = Array.from({ length: 200 }, () => ({ shape: 0 }));
     const start = performance.now();
     const plan = planChipJobs({ chip, circuits: [ring], items, seed: 1n });
     const elapsed = performance.now() - start;
-    const maximum = plan.places[0]?.[0]?.layout === undefined ? "-" : Math.ceil(200 / exactMaximum(places, builtNeighbours(chip)));
-    console.log(`| wukong-72, seed ${seed}, yield ${couplerYield} | 200 rings of 4 | ${plan.executions} | ${maximum} | ${plan.parallelMax} | ${elapsed.toFixed(0)} |`);
+    const maximum =
+      plan.places[0]?.[0]?.layout === undefined
+        ? "-"
+        : Math.ceil(200 / exactMaximum(places, builtNeighbours(chip)));
+    console.log(
+      `| wukong-72, seed ${seed}, yield ${couplerYield} | 200 rings of 4 | ${plan.executions} | ${maximum} | ${plan.parallelMax} | ${elapsed.toFixed(0)} |`,
+    );
   }
 }
 const random = createRandom(1);
 for (let k = 0; k < 6; k++) {
   const chip = createChip("grid-6x6");
-  const coupling = couplingOf(chip, chip.snapshots[0] ?? (() => { throw new Error("no snapshot"); })());
+  const coupling = couplingOf(
+    chip,
+    chip.snapshots[0] ??
+      (() => {
+        throw new Error("no snapshot");
+      })(),
+  );
   const path = measured(ringAnsatz({ n: 3, layers: 1, ansatz: "path" }));
-  const places = listPlaces(path, coupling, { relativeFloor: 0 }).filter(() => random.nextUniform() < 0.25);
+  const places = listPlaces(path, coupling, { relativeFloor: 0 }).filter(
+    () => random.nextUniform() < 0.25,
+  );
   const start = performance.now();
-  const rounds = packRounds({ size: 36, buffer: builtNeighbours(chip), shapes: [places], items: Array.from({ length: 60 }, () => ({ shape: 0 })), seed: 1n });
+  const rounds = packRounds({
+    size: 36,
+    buffer: builtNeighbours(chip),
+    shapes: [places],
+    items: Array.from({ length: 60 }, () => ({ shape: 0 })),
+    seed: 1n,
+  });
   const elapsed = performance.now() - start;
   const exact = Math.ceil(60 / exactMaximum(places, builtNeighbours(chip)));
-  console.log(`| grid-6x6, ${places.length} of the paths | 60 paths of 3 | ${rounds.length} | ${exact} | ${rounds[0]?.length ?? 0} | ${elapsed.toFixed(0)} |`);
+  console.log(
+    `| grid-6x6, ${places.length} of the paths | 60 paths of 3 | ${rounds.length} | ${exact} | ${rounds[0]?.length ?? 0} | ${elapsed.toFixed(0)} |`,
+  );
 }
 {
   const chip = createChip("wukong-72");
-  const shapes = [4, 3, 2].flatMap((n) => (["ring", "path"] as const).filter((ansatz) => ansatz === "path" || n === 4).map((ansatz) => measured(ringAnsatz({ n, layers: 1, ansatz }))));
-  const items = Array.from({ length: 200 }, (_, i) => ({ shape: i % shapes.length, user: `user ${i % 7}` }));
+  const shapes = [4, 3, 2].flatMap((n) =>
+    (["ring", "path"] as const)
+      .filter((ansatz) => ansatz === "path" || n === 4)
+      .map((ansatz) => measured(ringAnsatz({ n, layers: 1, ansatz }))),
+  );
+  const items = Array.from({ length: 200 }, (_, i) => ({
+    shape: i % shapes.length,
+    user: `user ${i % 7}`,
+  }));
   const start = performance.now();
   const plan = planChipJobs({ chip, circuits: shapes, items, seed: 1n });
-  console.log(`| wukong-72, seed 1 | 200 mixed (ring 4; paths 4, 3, 2) of 7 users | ${plan.executions} | - | ${plan.parallelMax} | ${(performance.now() - start).toFixed(0)} |`);
+  console.log(
+    `| wukong-72, seed 1 | 200 mixed (ring 4; paths 4, 3, 2) of 7 users | ${plan.executions} | - | ${plan.parallelMax} | ${(performance.now() - start).toFixed(0)} |`,
+  );
 }

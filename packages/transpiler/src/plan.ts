@@ -11,7 +11,7 @@ import {
 import type { Circuit } from "@qtune/circuit";
 import { builtNeighbours, couplingOf } from "./chip-coupling.ts";
 import { compileCircuit } from "./compile.ts";
-import { restrictCoupling } from "./coupling.ts";
+import { type Coupling, restrictCoupling } from "./coupling.ts";
 import { type PackItem, packRounds } from "./packing.ts";
 import { type CircuitPlace, type PlaceOptions, listPlaces } from "./places.ts";
 
@@ -108,7 +108,7 @@ export function planChipJobs(request: ChipPlanRequest): ChipPlan {
   const alone = packing.parallel === false || packing.layout === "physical";
   const candidates = circuits.map((circuit): readonly CircuitPlace[] => {
     if (packing.layout === "physical") return [physicalPlace(circuit, chip, snapshot)];
-    const places = listPlaces(circuit, coupling, packing);
+    const places = knownPlaces(circuit, coupling, packing);
     return alone ? places.slice(0, 1) : places;
   });
   const buffer =
@@ -125,7 +125,7 @@ export function planChipJobs(request: ChipPlanRequest): ChipPlan {
     }));
     jobs.push({ executions, circuits: slice.length });
   }
-  return summarise({ snapshotId: snapshot.id, seed, jobs, candidates });
+  return summarise({ snapshotId: snapshot.id, seed, jobs, candidates, items });
 
   function packJob(slice: readonly PackItem[]): readonly (readonly PlannedItem[])[] {
     if (alone) return slice.map((_, item) => [{ item, place: 0 }]);
@@ -134,6 +134,25 @@ export function planChipJobs(request: ChipPlanRequest): ChipPlan {
       packing.restarts === undefined ? problem : { ...problem, restarts: packing.restarts },
     );
   }
+}
+
+/** Places by coupling, structure and floor: a training run plans the same structure again and again. */
+const placesOf = new WeakMap<Coupling, WeakMap<Circuit, Map<string, readonly CircuitPlace[]>>>();
+
+function knownPlaces(
+  circuit: Circuit,
+  coupling: Coupling,
+  options: PlaceOptions,
+): readonly CircuitPlace[] {
+  const byCircuit =
+    placesOf.get(coupling) ?? new WeakMap<Circuit, Map<string, readonly CircuitPlace[]>>();
+  placesOf.set(coupling, byCircuit);
+  const byOptions = byCircuit.get(circuit) ?? new Map<string, readonly CircuitPlace[]>();
+  byCircuit.set(circuit, byOptions);
+  const key = `${options.relativeFloor} ${options.minFidelity} ${options.maxPlaces}`;
+  const places = byOptions.get(key) ?? listPlaces(circuit, coupling, options);
+  byOptions.set(key, places);
+  return places;
 }
 
 /** The qubits that a circuit names. */
@@ -156,36 +175,50 @@ interface Summarised {
   readonly seed: bigint;
   readonly jobs: readonly ChipJob[];
   readonly candidates: readonly (readonly CircuitPlace[])[];
+  readonly items: readonly PackItem[];
 }
 
-/** Keeps the places that are used, numbered anew in the order of first use per structure, and counts. */
-function summarise({ snapshotId, seed, jobs, candidates }: Summarised): ChipPlan {
-  let executions = 0;
-  let parallelMax = 0;
-  let circuits = 0;
-  for (const job of jobs) {
-    executions += job.executions.length;
-    for (const execution of job.executions) {
-      parallelMax = Math.max(parallelMax, execution.items.length);
-      circuits += execution.items.length;
-    }
+/** Keeps the places that are used, numbered anew from the cheapest, and counts. */
+function summarise({ snapshotId, seed, jobs, candidates, items }: Summarised): ChipPlan {
+  const used = candidates.map(() => new Set<number>());
+  const all = jobs.flatMap((job) => job.executions);
+  for (const execution of all) {
+    for (const { item, place } of execution.items) used[items[item]?.shape ?? -1]?.add(place);
   }
+  const kept = used.map((places) => [...places].sort((a, b) => a - b));
+  const numbers = kept.map((places) => new Map(places.map((place, index) => [place, index])));
+  const renumber = ({ item, place }: PlannedItem): PlannedItem => ({
+    item,
+    place: numbers[items[item]?.shape ?? -1]?.get(place) ?? -1,
+  });
+  const circuits = all.reduce((sum, execution) => sum + execution.items.length, 0);
   return {
     snapshotId,
     seed,
-    places: candidates.map((places) =>
-      places.map(({ qubits, layout, physical, cost }) => ({
-        qubits,
-        ...(layout === undefined ? {} : { layout }),
-        ...(physical === undefined ? {} : { physical }),
-        predictedFidelity: Math.exp(-cost),
-      })),
+    places: kept.map((places, shape) =>
+      places.flatMap((place) => describePlace(candidates[shape]?.[place])),
     ),
-    jobs,
-    executions,
-    parallelMax,
-    parallelMean: executions === 0 ? 0 : circuits / executions,
+    jobs: jobs.map((job) => ({
+      ...job,
+      executions: job.executions.map((execution) => ({ items: execution.items.map(renumber) })),
+    })),
+    executions: all.length,
+    parallelMax: all.reduce((most, execution) => Math.max(most, execution.items.length), 0),
+    parallelMean: all.length === 0 ? 0 : circuits / all.length,
   };
+}
+
+function describePlace(place: CircuitPlace | undefined): PlannedPlace[] {
+  if (place === undefined) return [];
+  const { qubits, layout, physical, cost } = place;
+  return [
+    {
+      qubits,
+      ...(layout === undefined ? {} : { layout }),
+      ...(physical === undefined ? {} : { physical }),
+      predictedFidelity: Math.exp(-cost),
+    },
+  ];
 }
 
 /** Returns the seconds that the chip is busy with a plan, every circuit with the same number of shots. */
