@@ -1,10 +1,17 @@
 /** Circuits as text at the service's border: only built-in gate sets, bounded size, no file is ever opened. */
 import { QtuneError } from "@qtune/base";
-import { type Circuit, parseOriginir, parseQasm2, printOriginir } from "@qtune/circuit";
+import { type Circuit, type CircuitFormat, printOriginir, readCircuit } from "@qtune/circuit";
 import { circuitV1 } from "@qtune/contracts";
 
 const maxTextBytes = 1024 * 1024;
-const maxOperations = 1_000_000;
+
+const formats: ReadonlyMap<number, CircuitFormat> = new Map([
+  [circuitV1.TextFormat.TEXT_FORMAT_OPENQASM2, "qasm2"],
+  [circuitV1.TextFormat.TEXT_FORMAT_OPENQASM3, "qasm3"],
+  [circuitV1.TextFormat.TEXT_FORMAT_ORIGINIR, "originir"],
+  [circuitV1.TextFormat.TEXT_FORMAT_ORIGINIR2, "originir2"],
+  [circuitV1.TextFormat.TEXT_FORMAT_JSON, "json"],
+]);
 
 /** Parses a circuit text. Errors: invalid_argument with line and column; out_of_range above 1 MiB. */
 export function parseCircuitText({ format, text }: circuitV1.CircuitText): Circuit {
@@ -15,34 +22,16 @@ export function parseCircuitText({ format, text }: circuitV1.CircuitText): Circu
       { where: "text" },
     );
   }
-  const {
-    TEXT_FORMAT_UNSPECIFIED,
-    TEXT_FORMAT_OPENQASM2,
-    TEXT_FORMAT_ORIGINIR,
-    TEXT_FORMAT_ORIGINIR2,
-  } = circuitV1.TextFormat;
-  switch (format === TEXT_FORMAT_UNSPECIFIED ? detectFormat(text) : format) {
-    case TEXT_FORMAT_OPENQASM2:
-      return parseQasm2(text, { maxOperations });
-    case TEXT_FORMAT_ORIGINIR:
-    case TEXT_FORMAT_ORIGINIR2:
-      return parseOriginir(text, { maxOperations });
-    default:
-      throw QtuneError.fromIssues([
-        {
-          where: "text.format",
-          expected: "OPENQASM2, ORIGINIR or ORIGINIR2",
-          given: String(format),
-        },
-      ]);
+  const named = formats.get(format);
+  if (named === undefined && format !== circuitV1.TextFormat.TEXT_FORMAT_UNSPECIFIED) {
+    throw QtuneError.fromIssues([
+      { where: "text.format", expected: "a format of TextFormat", given: String(format) },
+    ]);
   }
-}
-
-function detectFormat(text: string): circuitV1.TextFormat {
-  const isQasm = /^\s*(\/\/.*\s*)*OPENQASM/.test(text);
-  return isQasm
-    ? circuitV1.TextFormat.TEXT_FORMAT_OPENQASM2
-    : circuitV1.TextFormat.TEXT_FORMAT_ORIGINIR;
+  // No resolver: an include that is not built in is an error, never a file.
+  const { circuit, issues } = readCircuit(text, { format: named });
+  if (circuit === undefined) throw QtuneError.fromIssues(issues);
+  return circuit;
 }
 
 /** Prints a native circuit for people. */

@@ -159,9 +159,7 @@ export function createChipWork(chip: ChipModel): ChipWork {
     plan: (request) => {
       const prepared = prepare(request);
       const snapshot = findSnapshot(chip, { id: request.snapshotId });
-      const plan = request.physical
-        ? physicalPlan(prepared, chip, snapshot)
-        : packedPlan(prepared, chip, snapshot, request);
+      const plan = packedPlan(prepared, chip, snapshot, request);
       return {
         plan,
         usage: chipUsage(prepared, plan, chip),
@@ -226,43 +224,8 @@ function packedPlan(
   return planChipBatch(prepared, {
     chip,
     snapshot,
-    packing: { parallel: request.parallel, region },
+    packing: { parallel: request.parallel, region, layout: request.physical ? "physical" : "auto" },
   });
-}
-
-/** One circuit after the other, each on the qubits that it names. */
-function physicalPlan(
-  prepared: ChipBatch,
-  chip: ChipModel,
-  snapshot: CalibrationSnapshot,
-): ChipPlan {
-  const places = prepared.measurement.measured.map(({ circuit }) => {
-    const compiled = compileCircuit(circuit, { chip, snapshot, level: 0, layout: "physical" });
-    const layout = Array.from({ length: circuit.qubits }, (_, qubit) => qubit);
-    return [{ qubits: compiled.region, layout, predictedFidelity: compiled.predictedFidelity }];
-  });
-  const jobs: { executions: { items: { item: number; place: number }[] }[]; circuits: number }[] =
-    [];
-  const perJob = chip.limits.maxCircuitsPerJob;
-  for (let start = 0; start < prepared.tasks.length; start += perJob) {
-    const circuits = Math.min(perJob, prepared.tasks.length - start);
-    jobs.push({
-      executions: Array.from({ length: circuits }, (_, i) => ({
-        items: [{ item: start + i, place: 0 }],
-      })),
-      circuits,
-    });
-  }
-  const executions = prepared.tasks.length;
-  return {
-    snapshotId: snapshot.id,
-    seed: prepared.seed,
-    places,
-    jobs,
-    executions,
-    parallelMax: 1,
-    parallelMean: 1,
-  };
 }
 
 function describePlan(
