@@ -1,14 +1,31 @@
 import { Command, CommanderError } from "commander";
 import { QtuneError } from "@qtune/base";
+import { addChip } from "./commands/chip.ts";
+import { addCircuit } from "./commands/circuit.ts";
+import { addDevice } from "./commands/device.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addEval } from "./commands/eval.ts";
+import { addModel } from "./commands/model.ts";
 import { addQuickstart } from "./commands/quickstart.ts";
+import { addTrain } from "./commands/train.ts";
+import { addTrainer } from "./commands/trainer.ts";
 import { reportFailure } from "./command.ts";
 
 /** Adds a group of commands to the program. */
 type AddCommands = (program: Command, signal: AbortSignal) => void;
 
 /** Every group of commands, in the order of the help text. */
-const groups: readonly AddCommands[] = [addQuickstart, addDoctor];
+const groups: readonly AddCommands[] = [
+  addQuickstart,
+  addTrain,
+  addEval,
+  addModel,
+  addCircuit,
+  addChip,
+  addDevice,
+  addTrainer,
+  addDoctor,
+];
 
 /**
  * Runs one command line to its end and leaves the exit code in `process.exitCode`: 0 ok, 1 failure, 2 usage or bad

@@ -15,9 +15,16 @@ const maxBytes = 512 * 2 ** 20;
  * Errors: not_found, out_of_range above 512 MiB, invalid_argument for UTF-16 or bytes that are no UTF-8, with the place.
  */
 export async function readInput(file: string): Promise<InputText> {
-  const name = file === "-" ? "<stdin>" : file;
-  const bytes = file === "-" ? await readStandardInput() : await readBytes(file);
+  const { name, bytes } = await readInputBytes(file);
   return { name, text: decode(bytes, name) };
+}
+
+/** Reads the bytes of a file, or standard input for `-`. Errors: not_found, out_of_range above 512 MiB. */
+export async function readInputBytes(
+  file: string,
+): Promise<{ readonly name: string; readonly bytes: Buffer }> {
+  const name = file === "-" ? "<stdin>" : file;
+  return { name, bytes: file === "-" ? await readStandardInput() : await readBytes(file) };
 }
 
 async function readBytes(file: string): Promise<Buffer> {

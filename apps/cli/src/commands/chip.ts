@@ -1,6 +1,5 @@
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { QtuneError } from "@qtune/base";
 import {
   type ChipModel,
   type ChipOptions,
@@ -140,24 +139,19 @@ function addFit(chip: Command, signal: AbortSignal): void {
       "--exclude <ids>",
       "runs that are predicted but not fitted, comma-separated",
       (text: string) => text.split(","),
-      [],
     );
-  defineAction<{ chip: string; out?: string; exclude: string[] }>(
+  defineAction<{ chip: string; out?: string; exclude?: string[] }>(
     command,
     signal,
     async ([file = ""], options, { output }) => {
       const model = await openChip(options.chip, output);
       const { name, text } = await readInput(file);
       const runs = readRealRuns(text, { fileName: name });
-      const unknown = options.exclude.filter((id) => !runs.some((run) => run.id === id));
-      if (unknown.length > 0) {
-        throw new QtuneError(
-          "invalid_argument",
-          `no run of these ids: ${unknown.join(", ")}; there are ${runs.map((run) => run.id).join(", ")}`,
-          { where: "--exclude" },
-        );
-      }
-      const fit = fitChip(runs, model, { exclude: options.exclude });
+      const fit = fitChip(
+        runs,
+        model,
+        options.exclude === undefined ? {} : { exclude: options.exclude },
+      );
       if (options.out !== undefined) await writeFile(options.out, printChipCalibration(fit.chip));
       output.result(
         {

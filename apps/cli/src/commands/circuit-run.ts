@@ -1,6 +1,5 @@
 import { QtuneError } from "@qtune/base";
-import { newestSnapshot } from "@qtune/chip";
-import { type Circuit, type Counts, allPauliZ } from "@qtune/circuit";
+import type { Circuit, Counts } from "@qtune/circuit";
 import { runChipCircuit } from "@qtune/emulator";
 import { createRemoteExecutor } from "@qtune/rpc";
 import { exactDistribution, sampleCircuit } from "@qtune/simulator";
@@ -25,16 +24,6 @@ export async function runCircuitCommand(
   options: RunCircuitOptions,
   context: CommandContext,
 ): Promise<void> {
-  if (
-    options.chip !== undefined &&
-    options.target !== undefined &&
-    options.target.startsWith("grpc") &&
-    options.layout === "physical"
-  ) {
-    context.output.note(
-      "the device chooses places by its own compiler; --layout physical is sent along",
-    );
-  }
   const { circuit } = await openCircuit(file, options);
   if (circuit.parameters.length > 0) {
     throw new QtuneError(
@@ -72,46 +61,28 @@ async function runOnChip(
   { output, signal }: CommandContext,
 ): Promise<void> {
   const chip = await openChip(name, output);
+  const { shots } = options;
   const seed = options.seed ?? drawSeed();
-  const place = { chip, layout: options.layout, seed };
-  if (options.shots === undefined) {
-    const { compiled, probabilities = new Map() } = await runChipCircuit(circuit, {
-      ...place,
-      signal,
-    });
-    const extra = {
-      chip: chip.name,
-      snapshot: newestSnapshot(chip).id,
-      layout: compiled.layout.initial,
-      region: compiled.region,
-    };
-    writeDistribution(
-      { qubits: circuit.qubits, clbits: circuit.clbits, ...extra },
-      probabilities,
-      options.top,
-      output,
-    );
-    return;
-  }
-  const { compiled, counts = new Map() } = await runChipCircuit(circuit, {
-    ...place,
+  const result = await runChipCircuit(circuit, {
+    chip,
+    layout: options.layout,
+    seed,
     signal,
-    shots: options.shots,
+    ...(shots === undefined ? {} : { shots }),
   });
-  writeCounts(
-    {
-      qubits: circuit.qubits,
-      clbits: circuit.clbits,
-      chip: chip.name,
-      snapshot: newestSnapshot(chip).id,
-      layout: compiled.layout.initial,
-      region: compiled.region,
-    },
-    counts,
-    { shots: options.shots, seed },
-    options.top,
-    output,
-  );
+  const { compiled } = result;
+  const head = {
+    qubits: circuit.qubits,
+    clbits: circuit.clbits,
+    chip: chip.name,
+    snapshot: compiled.snapshotId,
+    layout: compiled.layout.initial,
+    region: compiled.region,
+    predictedFidelity: compiled.predictedFidelity,
+  };
+  if (shots === undefined)
+    writeDistribution(head, result.probabilities ?? new Map(), options.top, output);
+  else writeCounts(head, result.counts ?? new Map(), { shots, seed }, options.top, output);
 }
 
 async function runRemote(
@@ -122,7 +93,7 @@ async function runRemote(
 ): Promise<void> {
   const executor = createRemoteExecutor({
     target,
-    service: options.chip === undefined ? "simulator" : "device",
+    simulator: options.chip === undefined,
     ...(options.chip === undefined ? {} : { device: options.chip }),
   });
   try {
@@ -132,7 +103,7 @@ async function runRemote(
       shared: new Float64Array(0),
       rows: new Float64Array(0),
       B: 1,
-      observables: allPauliZ(0),
+      observables: [],
     };
     const result = await executor.run(batch, {
       returns: [options.shots === undefined ? "probabilities" : "counts"],

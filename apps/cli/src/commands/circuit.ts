@@ -9,11 +9,12 @@ import {
   printCircuit,
   readCircuit,
 } from "@qtune/circuit";
+import { measureAllIfNone } from "@qtune/emulator";
 import { compileCircuit, nativeCircuit } from "@qtune/transpiler";
 import { newestSnapshot } from "@qtune/chip";
 import { openChip } from "../chip-argument.ts";
 import { type CommandContext, defineAction } from "../command.ts";
-import { readInput } from "../input.ts";
+import { readInputBytes } from "../input.ts";
 import { choiceOption, integerOption, seedOption } from "../number-option.ts";
 import { type RunCircuitOptions, runCircuitCommand } from "./circuit-run.ts";
 
@@ -43,8 +44,8 @@ export async function openCircuit(
   file: string,
   options: ReadOptions,
 ): Promise<{ readonly circuit: Circuit; readonly format: CircuitFormat; readonly name: string }> {
-  const { name, text } = await readInput(file);
-  const { circuit, format, issues } = readCircuit(text, {
+  const { name, bytes } = await readInputBytes(file);
+  const { circuit, format, issues } = readCircuit(bytes, {
     fileName: name,
     ...(options.from === undefined ? {} : { format: options.from }),
     ...(options.strict === true ? { strict: true } : {}),
@@ -89,11 +90,14 @@ function addShow(circuit: Command, signal: AbortSignal): void {
     signal,
     async ([file = ""], options, { output }) => {
       const { circuit: read } = await openCircuit(file, options);
-      const style = options.svg === true ? "svg" : options.ascii === true ? "ascii" : "text";
+      const style = options.svg === true ? "svg" : options.ascii === true ? "ascii" : "unicode";
       const fold =
         options.fold ??
         (style === "svg" ? undefined : process.stdout.isTTY ? process.stdout.columns : 120);
-      const drawing = drawCircuit(read, { style, ...(fold === undefined ? {} : { fold }) });
+      const drawing = drawCircuit(read, {
+        format: style,
+        ...(fold === undefined ? {} : { width: fold }),
+      });
       output.result({ style, drawing }, () => drawing.trimEnd());
     },
   );
@@ -194,7 +198,7 @@ function addCompile(circuit: Command, signal: AbortSignal): void {
       );
     }
     const chip = await openChip(options.chip, output);
-    const compiled = compileCircuit(read, {
+    const compiled = compileCircuit(measureAllIfNone(read), {
       chip,
       level: options.level,
       layout: options.layout,

@@ -2,22 +2,15 @@ import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { createRandom } from "@qtune/base";
 import { createTextStream, encodeChat } from "@qtune/llm";
-import {
-  type ExportFormat,
-  createTargetGenerator,
-  evaluateModel,
-  exportAdapter,
-  parseEvalConfig,
-} from "@qtune/trainer";
+import { createTargetGenerator, evaluateModel, parseEvalConfig } from "@qtune/trainer";
 import { defineAction } from "../command.ts";
 import { adapterFolderOf, openTarget } from "../local-target.ts";
 import { choiceOption, integerOption, numberOption, seedOption } from "../number-option.ts";
 
-/** Adds `qtune eval`, `generate`, `export` and `merge`. */
+/** Adds `qtune eval` and `generate`. */
 export function addEval(program: Command, signal: AbortSignal): void {
   addEvaluate(program, signal);
   addGenerate(program, signal);
-  addExport(program, signal);
 }
 
 interface EvalOptions {
@@ -79,7 +72,10 @@ function addEvaluate(program: Command, signal: AbortSignal): void {
     );
     const { task, data, part, limit, fewShot, chat, seed } = options;
     const config = parseEvalConfig(
-      JSON.stringify({ task, data, part, limit, fewShot, chat: chat ?? task !== "gsm8k", seed }),
+      // JSON leaves out what was not given.
+      JSON.parse(
+        JSON.stringify({ task, data, part, limit, fewShot, chat: chat ?? task !== "gsm8k", seed }),
+      ),
     );
     const circuits =
       options.shots === undefined ? {} : { circuits: { shots: options.shots, seed: 0 } };
@@ -196,61 +192,4 @@ function addGenerate(program: Command, signal: AbortSignal): void {
       await generator.close();
     }
   });
-}
-
-function addExport(program: Command, signal: AbortSignal): void {
-  const formats = [
-    "peft",
-    "safetensors",
-    "gguf",
-    "gguf-lora",
-  ] as const satisfies readonly ExportFormat[];
-  const command = program
-    .command("export")
-    .description("writes an adapter in a published format")
-    .argument("<dir>", "folder of an adapter or a run")
-    .requiredOption("--format <format>", formats.join(", "), choiceOption(formats))
-    .requiredOption("--out <folder>", "folder to write")
-    .option("--model <source>", "model; default: the adapter's");
-  defineAction<{ format: ExportFormat; out: string; model?: string }>(
-    command,
-    signal,
-    async ([folder = ""], options, context) => {
-      await using opened = await openTarget({ adapter: folder, model: options.model }, context);
-      await exportAdapter(opened.target, {
-        format: options.format,
-        merge: options.format === "gguf",
-        directory: options.out,
-        signal,
-        onProgress: context.output.progress,
-      });
-      context.output.result(
-        { format: options.format, directory: options.out },
-        () => `wrote ${options.out}`,
-      );
-    },
-  );
-  const merge = program
-    .command("merge")
-    .description(
-      "adds an adapter that is linear to the weights of its model and writes a Hugging Face folder",
-    )
-    .argument("<dir>", "folder of an adapter or a run")
-    .requiredOption("--out <folder>", "folder to write")
-    .option("--model <source>", "model; default: the adapter's");
-  defineAction<{ out: string; model?: string }>(
-    merge,
-    signal,
-    async ([folder = ""], options, context) => {
-      await using opened = await openTarget({ adapter: folder, model: options.model }, context);
-      await exportAdapter(opened.target, {
-        format: "safetensors",
-        merge: true,
-        directory: options.out,
-        signal,
-        onProgress: context.output.progress,
-      });
-      context.output.result({ directory: options.out }, () => `wrote ${options.out}`);
-    },
-  );
 }

@@ -1,4 +1,5 @@
 import { readdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import type { Command } from "commander";
 import { QtuneError } from "@qtune/base";
@@ -7,7 +8,6 @@ import { createTrainerClient } from "@qtune/rpc";
 import {
   type RunConfig,
   type TrainingEvent,
-  inspectData,
   parseRunConfig,
   planRun,
   runTraining,
@@ -15,7 +15,6 @@ import {
 import { type CommandContext, defineAction } from "../command.ts";
 import { readInput } from "../input.ts";
 import { openExecutor } from "../local-target.ts";
-import { integerOption } from "../number-option.ts";
 import { printBytes } from "../output.ts";
 import { watchRun } from "../quickstart/training-client.ts";
 
@@ -27,7 +26,7 @@ interface TrainOptions {
   readonly out?: string;
 }
 
-/** Adds `qtune train` and `qtune inspect`. */
+/** Adds `qtune train`. */
 export function addTrain(program: Command, signal: AbortSignal): void {
   const train = program
     .command("train")
@@ -49,32 +48,6 @@ export function addTrain(program: Command, signal: AbortSignal): void {
       ? trainHere(config, options, context)
       : trainAt(options.target, config, context);
   });
-  const inspect = program
-    .command("inspect")
-    .description("shows what a run would learn from: tokens with their mask, lengths, truncation")
-    .argument("<run.yaml>", "run configuration, - for stdin")
-    .option("--set <a.b=c>", "a setting that wins over the file (repeatable)", collect, [])
-    .option("--n <count>", "examples to show", integerOption(1, 1000), 3);
-  defineAction<{ set: string[]; n: number }>(
-    inspect,
-    signal,
-    async ([file = ""], options, { output, signal: stop }) => {
-      const { name, text } = await readInput(file);
-      const config = parseRunConfig(text, { file: name, overrides: options.set });
-      const model = await openModel(config.model, { signal: stop, onProgress: output.progress });
-      try {
-        const inspection = await inspectData({
-          config,
-          model,
-          tokenizer: await loadTokenizer(model.tokenizerFiles),
-          examples: options.n,
-        });
-        output.result(inspection, () => inspection.text);
-      } finally {
-        await model.close();
-      }
-    },
-  );
 }
 
 function collect(value: string, all: string[]): string[] {
@@ -90,15 +63,17 @@ async function dryRun(config: RunConfig, { output, signal }: CommandContext): Pr
       model,
       tokenizer: await loadTokenizer(model.tokenizerFiles),
       executor,
-      signal,
+      threads: availableParallelism(),
     });
     output.result({ plan, config }, () =>
       [
-        `trainable parameters  ${plan.trainableParameters.toLocaleString("en-US")} of ${plan.totalParameters.toLocaleString("en-US")} (${((100 * plan.trainableParameters) / plan.totalParameters).toFixed(3)} %)`,
+        `trainable parameters  ${plan.parameters.total.toLocaleString("en-US")} of ${plan.totalParameters.toLocaleString("en-US")} (${((100 * plan.parameters.total) / plan.totalParameters).toFixed(3)} %)`,
         `optimiser steps       ${plan.totalSteps}`,
         `memory, about         ${printBytes(plan.memoryBytes)}`,
         `time, about           ${Math.round(plan.wallSeconds)} s`,
-        `circuits              ${plan.circuits.circuits.toLocaleString("en-US")}, ${plan.circuits.shots.toLocaleString("en-US")} shots, ${plan.circuits.chipSeconds.toFixed(1)} chip seconds`,
+        plan.circuits === undefined
+          ? "circuits              none"
+          : `circuits              ${plan.circuits.circuits.toLocaleString("en-US")}, ${plan.circuits.shots.toLocaleString("en-US")} shots, ${plan.circuits.chipSeconds.toFixed(1)} chip seconds`,
         ...plan.warnings.map((warning) => `note: ${warning}`),
       ].join("\n"),
     );

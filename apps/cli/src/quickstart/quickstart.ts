@@ -5,17 +5,19 @@
 import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { countParameters } from "@qtune/adapters";
 import { createRandom } from "@qtune/base";
 import { trainingV1 } from "@qtune/contracts";
 import { openModel } from "@qtune/llm";
 import { type Channel, createChannel } from "@qtune/rpc";
+import { linearSites } from "@qtune/trainer";
 import type { CommandContext } from "../command.ts";
 import { renderReport } from "../report/html.ts";
 import type { Report, ReportArm, ReportChip } from "../report/report.ts";
 import { printTable } from "../report/table.ts";
 import { type SupervisedDaemon, superviseDaemon } from "../supervise.ts";
 import { type QuickstartArm, isQuantumArm, quickstartArms, quickstartSettings } from "./arms.ts";
-import { armRow, buildReport, chipRow } from "./build-report.ts";
+import { type ModelFacts, armRow, buildReport, chipRow } from "./build-report.ts";
 import { saveChunks } from "./download.ts";
 import { createStopwatch } from "./stopwatch.ts";
 import { evaluate, probeGradient, watchRun, withPatience } from "./training-client.ts";
@@ -158,16 +160,20 @@ function absoluteModel(source: string): string {
   return existsSync(source) ? path.resolve(source) : source;
 }
 
-async function pullModel(
-  source: string,
-  { output, signal }: CommandContext,
-): Promise<{ readonly sha256: string; readonly parameters: number; readonly source: string }> {
+async function pullModel(source: string, { output, signal }: CommandContext): Promise<ModelFacts> {
   const model = await openModel(source, { signal, onProgress: output.progress });
   try {
     let parameters = 0;
     for (const tensor of model.tensors.tensors.values())
       parameters += tensor.shape.reduce((product, dim) => product * dim, 1);
-    return { sha256: model.identity.sha256, source: model.identity.source, parameters };
+    const sites = linearSites(model.config);
+    return {
+      sha256: model.identity.sha256,
+      source: model.identity.source,
+      parameters,
+      published: countParameters({ kind: "ABC", rank: 8 }, sites).total,
+      reference: countParameters({ kind: "lora", rank: 8 }, sites).total,
+    };
   } finally {
     await model.close();
   }
