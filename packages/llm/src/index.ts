@@ -25,6 +25,20 @@ export {
 export { type ChatMessage, type RenderChatOptions } from "./template/chat-message.ts";
 export { renderChat } from "./template/render-chat.ts";
 export { type EncodedChat, encodeChat } from "./template/encode-chat.ts";
+export {
+  type ExportOptions,
+  type ExportSafetensorsOptions,
+  type ExportedModel,
+  exportSafetensors,
+} from "./export/export-safetensors.ts";
+export {
+  type ExportGgufOptions,
+  type LoraModule,
+  exportGguf,
+  exportGgufLora,
+} from "./export/export-gguf.ts";
+export { type MergeWeight } from "./export/weight-plan.ts";
+export { type CardFacts, printModelCard } from "./export/model-card.ts";
 export { type Sequence } from "./model/batch.ts";
 export {
   type BatchLoss,
@@ -48,6 +62,8 @@ export { type TextStream, createTextStream } from "./generation/text-stream.ts";
 export { type SamplingOptions, type TokenLikelihood } from "./generation/sampler.ts";
 
 // For other packages.
+export { type WeightPlace, listWeights } from "./config/weight-names.ts";
+export { defaultCacheDir } from "./sources/cache-folder.ts";
 export {
   type DecoderGraph,
   buildDecoderGraph,

@@ -162,11 +162,12 @@ export function listWeights(config: ModelConfig): WeightPlace[] {
   const rows = weightTable.filter((row) => row.isIn(config));
   const first = rows.findIndex((row) => row.hf.includes("{i}"));
   const last = rows.findLastIndex((row) => row.hf.includes("{i}"));
+  const isRotated = config.architecture === "llama" || config.architecture === "mistral";
   const place = (row: WeightRow, layer: number): WeightPlace => ({
     hf: row.hf.replace("{i}", `${layer}`),
     gguf: row.gguf.replace("{i}", `${layer}`),
     shape: row.shape(config),
-    rotatedHeads: config.architecture === "llama" ? (row.rotatedHeads?.(config) ?? 0) : 0,
+    rotatedHeads: isRotated ? (row.rotatedHeads?.(config) ?? 0) : 0,
   });
   const places = rows.slice(0, first).map((row) => place(row, 0));
   for (let layer = 0; layer < config.layers; layer++) {
