@@ -3,10 +3,11 @@
  * builds it into a graph.
  */
 import { QtuneError, createRandom, internalError } from "@qtune/base";
-import type { Tensor } from "@qtune/graph";
+import type { Operations, Tensor } from "@qtune/graph";
 import { type AdapterConfig, type AdapterOptions, resolveAdapterConfig } from "./adapter-config.ts";
 import { drawValues } from "./init.ts";
 import { methodTable } from "./methods/method-table.ts";
+import { type LoweredBlocks, lowerWeights } from "./methods/lowered-circuit.ts";
 import type { CircuitPlacement, LowRankUpdate, TensorSpec } from "./methods/method.ts";
 import { selectTargets } from "./select-targets.ts";
 import type { AdapterCall, AdapterSite } from "./site.ts";
@@ -65,14 +66,26 @@ export function createAdapter(
       .map((spec): AdapterTensor => ({ ...spec, site, parameter: `${site.path}.${spec.name}` })),
   );
   const byParameter = new Map(tensors.map((tensor) => [tensor.parameter, tensor]));
+  const parameters = new WeakMap<Operations, Map<string, Tensor>>();
+  const parameterOf = (graph: Operations, name: string): Tensor => {
+    const known = parameters.get(graph) ?? new Map<string, Tensor>();
+    parameters.set(graph, known);
+    const tensor = byParameter.get(name);
+    if (tensor === undefined) throw internalError(`no adapter tensor ${name}`);
+    const parameter = known.get(name) ?? graph.parameter(name, tensor.shape);
+    known.set(name, parameter);
+    return parameter;
+  };
+  const quantumSites = selected.filter((site) =>
+    tensors.some((tensor) => tensor.site === site && tensor.role === "circuit"),
+  );
+  const lowered = createLoweredCache(config, quantumSites, parameterOf);
 
   return {
     config,
     sites: selected,
     tensors,
-    quantumSites: selected.filter((site) =>
-      tensors.some((tensor) => tensor.site === site && tensor.role === "circuit"),
-    ),
+    quantumSites,
     isLinear: selected.every(
       (site) => methodTable[configOf(config, site).kind].update !== undefined,
     ),
@@ -96,12 +109,8 @@ export function createAdapter(
         config: siteConfig,
         x,
         y,
-        circuits: build.circuits ?? "host",
-        tensor(name) {
-          const tensor = byParameter.get(`${site.path}.${name}`);
-          if (tensor === undefined) throw internalError(`no adapter tensor ${site.path}.${name}`);
-          return graph.parameter(tensor.parameter, tensor.shape);
-        },
+        loweredBlocks: build.circuits === "graph" ? lowered.blocksOf(graph, site.path) : undefined,
+        tensor: (name) => parameterOf(graph, `${site.path}.${name}`),
       });
     },
 
@@ -116,6 +125,33 @@ export function createAdapter(
         );
       }
       return update(site, siteConfig, (name) => valueOf(values, `${site.path}.${name}`));
+    },
+  };
+}
+
+/**
+ * Unitaries of all lowered circuits of a graph, built at the first module that asks: they need weights only, and all
+ * modules together take few operations.
+ */
+function createLoweredCache(
+  config: AdapterConfig,
+  quantumSites: readonly AdapterSite[],
+  parameterOf: (graph: Operations, name: string) => Tensor,
+): { blocksOf(graph: Operations, path: string): LoweredBlocks | undefined } {
+  const cache = new WeakMap<Operations, ReadonlyMap<string, LoweredBlocks>>();
+  const build = (graph: Operations): ReadonlyMap<string, LoweredBlocks> => {
+    const paths = quantumSites.map(({ path }) => path);
+    const thetas = paths.map((path) => parameterOf(graph, `${path}.qx_theta`));
+    const circuit = { n: config.rank, layers: config.qlayers, ansatz: config.ansatz };
+    const blocks = lowerWeights(graph, thetas, circuit);
+    return new Map(paths.map((path, m) => [path, blocks[m] ?? []]));
+  };
+  return {
+    blocksOf(graph, path) {
+      if (!quantumSites.some((site) => site.path === path)) return undefined;
+      const blocks = cache.get(graph) ?? build(graph);
+      cache.set(graph, blocks);
+      return blocks.get(path);
     },
   };
 }

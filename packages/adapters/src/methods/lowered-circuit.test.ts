@@ -3,7 +3,7 @@ import { createGraph, differentiate, interpret } from "@qtune/graph";
 import { type AnsatzKind, countAnsatzWeights, createQuantumLayer } from "@qtune/quantum-layer";
 import { createLocalExecutor } from "@qtune/simulator";
 import { afterAll, describe, expect, test } from "vitest";
-import { lowerCircuit } from "./lowered-circuit.ts";
+import { lowerCircuit, lowerWeights } from "./lowered-circuit.ts";
 
 const executor = createLocalExecutor({ precision: "float64", threads: 1 });
 afterAll(() => executor.close());
@@ -34,7 +34,9 @@ describe.each<readonly [AnsatzKind, number, number]>([
     const h = graph.input("h", "float", ["T", n]);
     const theta = graph.parameter("theta", [P]);
     const weigh = graph.input("weigh", "float", ["T", n]);
-    const q = lowerCircuit(graph, h, theta, circuit);
+    const other = graph.parameter("other", [P]); // of another module: must not leak into this one
+    const [, blocks] = lowerWeights(graph, [other, theta], circuit);
+    const q = lowerCircuit(graph, h, blocks!, n);
     const loss = graph.reduceSum(graph.multiply(q, weigh));
     const [dh, dtheta] = differentiate(graph, loss, [h, theta]);
     const results = await interpret(graph, {
@@ -42,6 +44,7 @@ describe.each<readonly [AnsatzKind, number, number]>([
       feeds: {
         h: { dims: [T, n], data: inputs },
         theta: { dims: [P], data: weights },
+        other: { dims: [P], data: draws(P, "other") },
         weigh: { dims: [T, n], data: cotangent },
       },
     });

@@ -1,9 +1,10 @@
 /**
  * A quantum layer as plain tensor operations: exact, differentiated with the rest of the graph, and without a cut in it.
  *
- * The upload of the first block acts on |0…0⟩, so its state is a real product of cosines and sines; the rest of a block
- * does not depend on the token and is one unitary of 2^n, formed once per optimiser step. Later blocks upload the data by
- * rotating each qubit. Worth it for few qubits only: the unitary costs 4^n per token.
+ * The upload of the first block acts on |0…0⟩, so its state is a real product of cosines and sines, which a product-to-sum
+ * identity turns into two matrix products; the rest of a block does not depend on the token and is one unitary of 2^n,
+ * formed once per optimiser step. Later blocks upload the data by rotating each qubit. Few operations, because each costs
+ * time to compile and to call. Worth it for few qubits only: the unitary costs 4^n per token.
  */
 import { internalError } from "@qtune/base";
 import type { Operations, Tensor } from "@qtune/graph";
@@ -24,71 +25,111 @@ interface Complex {
   readonly im: Tensor;
 }
 
+/** The unitaries of a circuit's blocks after their uploads: real rows, then imaginary rows, [2·2^n, 2^n] each. */
+export type LoweredBlocks = readonly Tensor[];
+
 /**
- * Builds ⟨Z_i⟩ of the circuit of `createAnsatz`.
+ * Builds the unitaries of many circuits of one form together: they depend on weights alone, and a few operations over
+ * all modules compile and run faster than the same few for each.
  *
- * Shapes: h [T, n] angles, theta [P] weights, result [T, n].
+ * Shapes: thetas M tensors [P]; result M lists of blocks.
+ */
+export function lowerWeights(
+  graph: Operations,
+  thetas: readonly Tensor[],
+  circuit: LoweredCircuit,
+): readonly LoweredBlocks[] {
+  const size = 2 ** circuit.n;
+  const P = Number(thetas[0]?.shape[0] ?? 0);
+  const stacked = graph.concat(
+    thetas.map((theta) => graph.reshape(theta, [1, P])),
+    0,
+  ); // [M, P]
+  let at = 0;
+  const take = (count: number): Tensor => {
+    at += count;
+    return graph.slice(stacked, 1, at - count, at);
+  };
+  const blocks = Array.from({ length: circuit.layers }, () => {
+    const { re, im } = blockUnitary(graph, circuit, take);
+    return graph.concat([re, im], 1); // [M, 2·2^n, 2^n]
+  });
+  return thetas.map((_, m) =>
+    blocks.map((block) => graph.reshape(graph.slice(block, 0, m, m + 1), [2 * size, size])),
+  );
+}
+
+/**
+ * Builds ⟨Z_i⟩ of the circuit of `createAnsatz` for the tokens of one module.
+ *
+ * Shapes: h [T, n] angles, blocks of this module from `lowerWeights`, result [T, n].
  * Cost:   about 4·4^n multiply-adds per token and block.
  */
 export function lowerCircuit(
   graph: Operations,
   h: Tensor,
-  theta: Tensor,
-  circuit: LoweredCircuit,
+  blocks: LoweredBlocks,
+  n: number,
 ): Tensor {
-  const { n, layers } = circuit;
   const size = 2 ** n;
-  const half = graph.multiply(h, 0.5);
-  const [cos, sin] = [graph.cos(half), graph.sin(half)]; // [T, n]
-  let state: Complex | undefined;
-  let at = 0;
-  const take = (count: number): Tensor => {
-    at += count;
-    return graph.slice(theta, 0, at - count, at);
-  };
-  for (let block = 0; block < layers; block++) {
-    const unitary = blockUnitary(graph, circuit, take);
-    if (state === undefined) {
-      const product = productState(graph, cos, sin, n); // [T, 2^n], real
-      state = {
-        re: graph.matMul(product, unitary.re, { transposeB: true }),
-        im: graph.matMul(product, unitary.im, { transposeB: true }),
-      };
-    } else {
-      const uploaded = {
-        re: upload(graph, state.re, cos, sin, n),
-        im: upload(graph, state.im, cos, sin, n),
-      };
-      state = multiplyByTransposed(graph, uploaded, unitary);
+  const [first, ...later] = blocks;
+  if (first === undefined) throw internalError("a circuit without blocks");
+  // Real part in the first 2^n columns, imaginary part in the others.
+  let state = graph.matMul(productState(graph, h, n), first, { transposeB: true });
+  if (later.length > 0) {
+    const half = graph.multiply(h, 0.5);
+    const [cos, sin] = [graph.cos(half), graph.sin(half)]; // [T, n]
+    for (const unitary of later) {
+      const [re, im] = [0, size].map((from) => {
+        const plane = graph.slice(state, 1, from, from + size);
+        return graph.matMul(upload(graph, plane, cos, sin, n), unitary, { transposeB: true });
+      });
+      if (re === undefined || im === undefined) throw internalError("a state has two planes");
+      state = multiplyComplex(graph, re, im, size);
     }
   }
-  if (state === undefined) throw internalError("a circuit without blocks");
-  const probabilities = graph.add(
-    graph.multiply(state.re, state.re),
-    graph.multiply(state.im, state.im),
+  const readout = Float32Array.of(...signs(n), ...signs(n));
+  return graph.matMul(graph.multiply(state, state), graph.constant(readout, [2 * size, n]));
+}
+
+/** Joins U·re and U·im, each as [real | imaginary], into U·(re + i·im). Shapes: [T, 2·size]. */
+function multiplyComplex(graph: Operations, re: Tensor, im: Tensor, size: number): Tensor {
+  const part = (x: Tensor, from: number): Tensor => graph.slice(x, 1, from, from + size);
+  return graph.concat(
+    [graph.subtract(part(re, 0), part(im, size)), graph.add(part(re, size), part(im, 0))],
+    1,
   );
-  return graph.matMul(probabilities, graph.constant(signs(n), [size, n]));
 }
 
-/** Shapes: rows [T, 2^n], unitary [2^n, 2^n]; result rows · unitaryᵀ. */
-function multiplyByTransposed(graph: Operations, rows: Complex, unitary: Complex): Complex {
-  const product = (a: Tensor, b: Tensor): Tensor => graph.matMul(a, b, { transposeB: true });
-  return {
-    re: graph.subtract(product(rows.re, unitary.re), product(rows.im, unitary.im)),
-    im: graph.add(product(rows.re, unitary.im), product(rows.im, unitary.re)),
-  };
-}
-
-/** ∏ (cos |0⟩ + sin |1⟩), qubit 0 in the least significant bit. Result [T, 2^n]. */
-function productState(graph: Operations, cos: Tensor, sin: Tensor, n: number): Tensor {
-  const column = (x: Tensor, qubit: number): Tensor => graph.slice(x, 1, qubit, qubit + 1); // [T, 1]
-  let state = graph.concat([column(cos, 0), column(sin, 0)], 1);
-  for (let qubit = 1; qubit < n; qubit++) {
-    const low = graph.multiply(state, column(cos, qubit));
-    const high = graph.multiply(state, column(sin, qubit));
-    state = graph.concat([low, high], 1);
+/**
+ * ∏ (cos h_i/2 |0⟩ + sin h_i/2 |1⟩), qubit 0 in the least significant bit.
+ *
+ * Maths:  sin x = cos(x − π/2), and ∏ cos y_i = 2^{1−n} Σ_s cos(y_0 + Σ ±y_i) over the signs of all but the first, so
+ *         amplitude k = Σ_s [cos u_s · cos v_sk − sin u_s · sin v_sk] / 2^{n−1} with u = S h/2 and v_sk = −π/2 Σ S_si k_i.
+ * Shapes: h [T, n], result [T, 2^n].
+ */
+function productState(graph: Operations, h: Tensor, n: number): Tensor {
+  const size = 2 ** n;
+  const sums = 2 ** (n - 1);
+  const mix = new Float32Array(n * sums);
+  const cosines = new Float32Array(sums * size);
+  const sines = new Float32Array(sums * size);
+  for (let s = 0; s < sums; s++) {
+    const sign = (i: number): number => (i > 0 && (s >> (i - 1)) & 1 ? -1 : 1);
+    for (let i = 0; i < n; i++) mix[i * sums + s] = sign(i) / 2;
+    for (let k = 0; k < size; k++) {
+      let quarters = 0;
+      for (let i = 0; i < n; i++) quarters -= (k >> i) & 1 ? sign(i) : 0;
+      // Exact values of cos and sin at multiples of π/2.
+      cosines[s * size + k] = ([1, 0, -1, 0][quarters & 3] ?? 0) / sums;
+      sines[s * size + k] = -([0, 1, 0, -1][quarters & 3] ?? 0) / sums;
+    }
   }
-  return state;
+  const u = graph.matMul(h, graph.constant(mix, [n, sums])); // [T, 2^(n−1)]
+  return graph.add(
+    graph.matMul(graph.cos(u), graph.constant(cosines, [sums, size])),
+    graph.matMul(graph.sin(u), graph.constant(sines, [sums, size])),
+  );
 }
 
 /** Rotates each qubit of a real plane [T, 2^n] by RY, the angles given by their halves' cosines and sines [T, n]. */
@@ -116,7 +157,7 @@ function upload(graph: Operations, plane: Tensor, cos: Tensor, sin: Tensor, n: n
   return state;
 }
 
-/** The unitary of a block after its upload: R_d · D_c · R_b · D_a. It depends on weights alone. Result [2^n, 2^n]. */
+/** The unitaries of a block after its upload, R_d · D_c · R_b · D_a, for M modules. Result [M, 2^n, 2^n]. */
 function blockUnitary(
   graph: Operations,
   { n, ansatz }: LoweredCircuit,
@@ -135,12 +176,13 @@ function blockUnitary(
     const re = graph.matMul(rotationD, rotationB);
     return { re, im: graph.multiply(re, 0) };
   }
+  const M = a.re.shape[0] ?? 1;
   // Columns scaled by D_a, then rows by D_c.
   const inner = {
-    re: graph.multiply(rotationB, graph.reshape(a.re, [1, size])),
-    im: graph.multiply(rotationB, graph.reshape(a.im, [1, size])),
+    re: graph.multiply(rotationB, graph.reshape(a.re, [M, 1, size])),
+    im: graph.multiply(rotationB, graph.reshape(a.im, [M, 1, size])),
   };
-  const [cRe, cIm] = [graph.reshape(c.re, [size, 1]), graph.reshape(c.im, [size, 1])];
+  const [cRe, cIm] = [graph.reshape(c.re, [M, size, 1]), graph.reshape(c.im, [M, size, 1])];
   const re = graph.subtract(graph.multiply(inner.re, cRe), graph.multiply(inner.im, cIm));
   const im = graph.add(graph.multiply(inner.re, cIm), graph.multiply(inner.im, cRe));
   return { re: graph.matMul(rotationD, re), im: graph.matMul(rotationD, im) };
@@ -157,7 +199,10 @@ function couplings(
   return ansatz === "ring" ? pairs : pairs.filter(([from, to]) => to === from + step);
 }
 
-/** Diagonal of a stage of CRZ gates: e^{−iφ}, φ_k = Σ ±θ/2 where the control is 1, minus where the target is 1. */
+/**
+ * Diagonal of a stage of CRZ gates: e^{−iφ}, φ_k = Σ θ/2 over gates whose control is 1, negative where the target is 1.
+ * Shapes: angles [M, gates], result [M, 2^n].
+ */
 function diagonal(
   graph: Operations,
   angles: Tensor,
@@ -165,41 +210,38 @@ function diagonal(
   n: number,
 ): Complex {
   const size = 2 ** n;
-  const table = new Float32Array(size * pairs.length);
-  for (let k = 0; k < size; k++) {
-    pairs.forEach(([control, target], column) => {
+  const table = new Float32Array(pairs.length * size);
+  pairs.forEach(([control, target], gate) => {
+    for (let k = 0; k < size; k++) {
       const isOn = (k >> control) & 1;
-      if (isOn) table[k * pairs.length + column] = (k >> target) & 1 ? -0.5 : 0.5;
-    });
-  }
-  const phase = graph.reshape(
-    graph.matMul(
-      graph.constant(table, [size, pairs.length]),
-      graph.reshape(angles, [pairs.length, 1]),
-    ),
-    [size],
-  );
+      if (isOn) table[gate * size + k] = (k >> target) & 1 ? -0.5 : 0.5;
+    }
+  });
+  const phase = graph.matMul(angles, graph.constant(table, [pairs.length, size]));
   return { re: graph.cos(phase), im: graph.negate(graph.sin(phase)) };
 }
 
-/** Kronecker product of RY on each qubit, qubit 0 least significant. Shapes: angles [n], result [2^n, 2^n]. */
+/** Kronecker products of RY on each qubit, qubit 0 least significant. Shapes: angles [M, n], result [M, 2^n, 2^n]. */
 function rotations(graph: Operations, angles: Tensor, n: number): Tensor {
+  const M = angles.shape[0] ?? 1;
   const half = graph.multiply(angles, 0.5);
   const [cos, sin] = [graph.cos(half), graph.sin(half)];
-  let product = graph.constant(Float32Array.of(1), [1, 1]);
+  let product: Tensor | undefined;
   for (let qubit = 0; qubit < n; qubit++) {
     const factor = (x: Tensor): Tensor =>
-      graph.reshape(graph.slice(x, 0, qubit, qubit + 1), [1, 1]);
-    const onDiagonal = graph.multiply(product, factor(cos));
-    const offDiagonal = graph.multiply(product, factor(sin));
+      graph.reshape(graph.slice(x, 1, qubit, qubit + 1), [M, 1, 1]);
+    const [c, s] = [factor(cos), factor(sin)];
+    const onDiagonal = product === undefined ? c : graph.multiply(product, c);
+    const offDiagonal = product === undefined ? s : graph.multiply(product, s);
     product = graph.concat(
       [
-        graph.concat([onDiagonal, graph.negate(offDiagonal)], 1),
-        graph.concat([offDiagonal, onDiagonal], 1),
+        graph.concat([onDiagonal, graph.negate(offDiagonal)], 2),
+        graph.concat([offDiagonal, onDiagonal], 2),
       ],
-      0,
+      1,
     );
   }
+  if (product === undefined) throw internalError("a circuit without qubits");
   return product;
 }
 

@@ -7,6 +7,7 @@ import type { Operations, Tensor } from "@qtune/graph";
 import type { AdapterConfig } from "../adapter-config.ts";
 import type { InitRule } from "../init.ts";
 import type { AdapterSite } from "../site.ts";
+import type { LoweredBlocks } from "./lowered-circuit.ts";
 
 /** What a tensor is counted as. */
 export type TensorRole = "matrix" | "tensor-train" | "circuit";
@@ -34,8 +35,11 @@ export interface BuildContext {
   readonly x: Tensor;
   /** Output of the frozen module [T, o]. */
   readonly y: Tensor;
-  /** Where circuits are computed: by a host operation that calls an executor, or lowered into the graph. */
-  readonly circuits: CircuitPlacement;
+  /**
+   * Unitaries of this site's circuit, when circuits are lowered into the graph; absent when a host operation calls an
+   * executor.
+   */
+  readonly loweredBlocks: LoweredBlocks | undefined;
   /** Returns the parameter of one of the method's tensors. */
   tensor(name: string): Tensor;
 }

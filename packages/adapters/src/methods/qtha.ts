@@ -217,14 +217,23 @@ function identityMatrix(size: number): Float32Array {
 }
 
 /** Returns ⟨Z⟩ [T, r] of the circuit with angles h. */
-function runCircuit({ graph, site, config, circuits, tensor }: BuildContext, h: Tensor): Tensor {
-  const circuit = { n: config.rank, layers: config.qlayers, ansatz: config.ansatz };
-  if (circuits === "graph") return lowerCircuit(graph, h, tensor("qx_theta"), circuit);
+function runCircuit(
+  { graph, site, config, loweredBlocks, tensor }: BuildContext,
+  h: Tensor,
+): Tensor {
+  if (loweredBlocks !== undefined) return lowerCircuit(graph, h, loweredBlocks, config.rank);
   const [q] = graph.hostOperation({
     kind: quantumLayerKind,
     inputs: [h, tensor("qx_theta")],
     outputs: [{ dtype: "float", shape: h.shape }],
-    attributes: { path: site.path, layer: site.layer, module: site.module, ...circuit },
+    attributes: {
+      path: site.path,
+      layer: site.layer,
+      module: site.module,
+      n: config.rank,
+      layers: config.qlayers,
+      ansatz: config.ansatz,
+    },
   });
   return q ?? h; // the operation has one output
 }
