@@ -31,6 +31,9 @@ export interface SnapshotDiff {
   readonly qubitsNew: readonly number[];
   readonly couplersGone: readonly string[];
   readonly couplersNew: readonly string[];
+  /** Values that only one of the two has, on qubits and couplers that both have: `c56-62 incoherentFactor`. */
+  readonly valuesGone: readonly string[];
+  readonly valuesNew: readonly string[];
   /** Largest relative change first. */
   readonly changes: readonly SnapshotChange[];
   readonly shifts: readonly QuantityShift[];
@@ -61,9 +64,22 @@ export function diffSnapshots(
     qubitsNew: [...right.qubits].filter((id) => !left.qubits.has(id)),
     couplersGone: [...left.couplers].filter((key) => !right.couplers.has(key)),
     couplersNew: [...right.couplers].filter((key) => !left.couplers.has(key)),
+    valuesGone: onlyIn(left, right),
+    valuesNew: onlyIn(right, left),
     changes,
     shifts: [...pairs].map(([quantity, values]) => shiftOf(quantity, values)),
   };
+}
+
+/** Keys of entries that the other lacks although it has the qubit or coupler. */
+function onlyIn(one: Entries, other: Entries): readonly string[] {
+  return [...one.entries.keys()].filter((key) => {
+    const [where = ""] = key.split(" ");
+    const isThere = where.startsWith("q")
+      ? other.qubits.has(Number(where.slice(1)))
+      : other.couplers.has(where.slice(1));
+    return isThere && !other.entries.has(key);
+  });
 }
 
 interface Entries {
@@ -145,6 +161,14 @@ export function printSnapshotDiff(
   list("qubits new", diff.qubitsNew);
   list("couplers gone", diff.couplersGone);
   list("couplers new", diff.couplersNew);
+  list(
+    "values gone",
+    diff.valuesGone.map((key) => `(${key})`),
+  );
+  list(
+    "values new",
+    diff.valuesNew.map((key) => `(${key})`),
+  );
   if (diff.changes.length === 0) return [...lines, "no value changed"].join("\n");
   lines.push("", "quantity               pairs   median before    median after      rms change");
   for (const { quantity, count, medianBefore, medianAfter, rms } of diff.shifts) {

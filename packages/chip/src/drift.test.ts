@@ -97,7 +97,19 @@ describe("diff", () => {
       `q${second!.id} singleQubitFidelity`,
       `q${second!.id} t1Us`,
     ]);
+    expect([diff.valuesGone, diff.valuesNew]).toEqual([[], []]);
     expect(printSnapshotDiff(diff)).toContain(`qubits gone: ${first!.id}`);
+  });
+
+  test("lists values that only one of them has", () => {
+    const [first, ...rest] = start.qubits;
+    const { tEchoUs: _, ...values } = first!.values;
+    const less = createSnapshot(
+      { ...start, qubits: [{ id: first!.id, values }, ...rest] },
+      topology,
+    );
+    expect(diffSnapshots(start, less).valuesGone).toEqual([`q${first!.id} tEchoUs`]);
+    expect(diffSnapshots(less, start).valuesNew).toEqual([`q${first!.id} tEchoUs`]);
   });
 
   test("of equal calibrations says so", () => {

@@ -36,6 +36,7 @@ export {
   knobTable,
   observedKnobs,
   resolveKnobs,
+  scaleNoise,
   validateKnobs,
 } from "./noise/knobs.ts";
 export type { ChipFormat, ImportedChip } from "./convert/imported-chip.ts";

@@ -2,6 +2,7 @@ import type { CalibrationSnapshot } from "./calibration.ts";
 import { defaultKnobs, resolveKnobs, type NoiseKnobs } from "./noise/knobs.ts";
 import { type NoiseRates, createNoiseRates } from "./noise/noise-rates.ts";
 import type { ScheduledCircuit } from "./scheduled-circuit.ts";
+import { couplerKey } from "./topology.ts";
 
 /** Success probability of a schedule, by cause; each in 0..1. */
 export interface PredictedFidelity {
@@ -70,22 +71,14 @@ export function predictedFidelity(
 }
 
 function pulseFidelity(rates: NoiseRates, qubit: number): number {
-  const calibrated = (rates.view.singleQubitError[qubit] ?? 1) * rates.knobs.singleQubitErrorScale;
-  const factor = valueOf(rates, qubit) ?? rates.knobs.singleQubitFactor;
-  return clamp((1 - calibrated) * (1 - (1 - factor) / 2));
+  const { infidelity, factor } = rates.qubit(qubit);
+  return clamp((1 - infidelity) * (1 - (1 - factor) / 2));
 }
 
-function valueOf(rates: NoiseRates, qubit: number): number | undefined {
-  const row = rates.view.snapshot.qubits.find(({ id }) => id === qubit);
-  return row?.values.singleQubitFactor?.value;
-}
-
-function czFidelity(rates: NoiseRates, qubits: readonly [number, number]): number {
-  const [a, b] = qubits[0] < qubits[1] ? qubits : [qubits[1], qubits[0]];
-  const row = rates.view.snapshot.couplers.find((coupler) => coupler.a === a && coupler.b === b);
-  const calibrated = (1 - (row?.values.czFidelity?.value ?? 0)) * rates.knobs.twoQubitErrorScale;
-  const factor = row?.values.incoherentFactor?.value ?? rates.knobs.incoherentFactor;
-  return clamp((1 - calibrated) * (1 - (1 - factor) * 0.75));
+function czFidelity(rates: NoiseRates, [a, b]: readonly [number, number]): number {
+  if (!rates.view.czError.has(couplerKey(a, b))) return 0;
+  const { infidelity, factor } = rates.coupler(a, b);
+  return clamp((1 - infidelity) * (1 - (1 - factor) * 0.75));
 }
 
 function idleFidelity(rates: NoiseRates, qubit: number, timeNs: number): number {

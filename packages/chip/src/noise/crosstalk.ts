@@ -41,7 +41,10 @@ export function findCrosstalk(
   chip: ChipModel,
   rates: NoiseRates,
 ): readonly CrosstalkEvent[] {
-  const { crosstalkPhaseRad, simultaneousCzFactor, driveCrosstalk } = rates.knobs;
+  const { extraScale } = rates.knobs;
+  const crosstalkPhaseRad = rates.knobs.crosstalkPhaseRad * extraScale;
+  const driveCrosstalk = Math.min(1, rates.knobs.driveCrosstalk * extraScale);
+  const simultaneousCzFactor = rates.knobs.simultaneousCzFactor ** extraScale;
   if (crosstalkPhaseRad === 0 && simultaneousCzFactor === 1 && driveCrosstalk === 0) return [];
   const own = new Set(scheduled.physicalQubits);
   const neighbours = builtNeighbours(chip);

@@ -39,6 +39,7 @@ export function shareGateError(
   const size = 2 ** decays.length;
   const processFidelity = ((size + 1) * (1 - infidelity) - 1) / size;
   const target = size * size * processFidelity - 1; // λ · (trace − 1)
+  if (infidelity === 0) return { decayNs: 0, depolarising: 1 };
   if (target <= 0) return { decayNs: 0, depolarising: 0 };
   const trace = (time: number): number => transferTrace(time, decays) - 1;
   if (trace(durationNs) >= target) {

@@ -78,6 +78,15 @@ export const knobTable = {
     source: "fitted values as they are",
     meaning: "multiplies all coherent errors: over-rotation, CZ phases",
   },
+  extraScale: {
+    default: 1,
+    min: 0,
+    max: 100,
+    unit: "1",
+    source: "values as they are",
+    meaning:
+      "multiplies leakage, thermal population, ZZ, joint readout flips and crosstalk, and is the power of the extra factors",
+  },
   overRotation: {
     default: 0,
     min: -1,
@@ -195,6 +204,16 @@ export const observedKnobs: Partial<NoiseKnobs> = {
   singleQubitErrorScale: 1.4,
   incoherentFactor: 0.905,
 };
+
+/**
+ * Returns knobs that multiply all noise by a factor: the rungs of a noise ladder. 0 is noise-free, 1 as calibrated.
+ *
+ * Range: 0 ≤ factor ≤ 20; readout errors and depolarising saturate where they are complete.
+ */
+export function scaleNoise(factor: number): Partial<NoiseKnobs> {
+  const scales = (Object.keys(knobTable) as NoiseKnob[]).filter((knob) => knob.endsWith("Scale")); // keys of the table
+  return Object.fromEntries(scales.map((knob) => [knob, factor]));
+}
 
 function fromTable(value: (knob: NoiseKnob) => number): NoiseKnobs {
   const names = Object.keys(knobTable) as NoiseKnob[]; // keys of the table

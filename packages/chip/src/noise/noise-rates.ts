@@ -12,6 +12,9 @@ export interface QubitNoise {
   /** Rates of idle time, 1/ns. */
   readonly t1Rate: number;
   readonly phiRate: number;
+  /** Average infidelity of a pulse as calibrated and scaled, and what the extra factor leaves. */
+  readonly infidelity: number;
+  readonly factor: number;
   readonly overRotation: number;
   readonly thermalPopulation: number;
   readonly readout: { readonly p10: number; readonly p01: number };
@@ -21,6 +24,9 @@ export interface QubitNoise {
 
 /** Noise of one coupler with all knobs applied. */
 export interface CouplerNoise {
+  /** Average infidelity of CZ as calibrated and scaled, and what the extra factor leaves. */
+  readonly infidelity: number;
+  readonly factor: number;
   readonly cz: (durationNs: number) => GateBudget;
   readonly conditionalRad: number;
   /** RZ errors on the smaller and the larger qubit. */
@@ -79,16 +85,21 @@ function computeQubitNoise(view: CalibrationView, knobs: NoiseKnobs, id: number)
   const sigma = (view.detuningSigmaRadPerNs[id] ?? 0) * knobs.detuningScale;
   const decay = { t1Ns, markovianT2Ns };
   const infidelity = (view.singleQubitError[id] ?? 0) * knobs.singleQubitErrorScale;
-  const factor = values?.singleQubitFactor?.value ?? knobs.singleQubitFactor;
+  const factor = (values?.singleQubitFactor?.value ?? knobs.singleQubitFactor) ** knobs.extraScale;
   const readout = (p: number | undefined): number =>
     Math.min(1, (p ?? 0) * knobs.readoutErrorScale);
   return {
+    infidelity,
+    factor,
     decay,
     detuningSigmaRadPerNs: sigma,
     t1Rate: knobs.relaxationScale / t1Ns,
     phiRate: knobs.dephasingScale * Math.max(0, 1 / markovianT2Ns - 1 / (2 * t1Ns)),
     overRotation: knobs.coherentScale * (values?.overRotation?.value ?? knobs.overRotation),
-    thermalPopulation: values?.thermalPopulation?.value ?? knobs.thermalPopulation,
+    thermalPopulation: Math.min(
+      0.5,
+      (values?.thermalPopulation?.value ?? knobs.thermalPopulation) * knobs.extraScale,
+    ),
     readout: { p10: readout(view.readoutP10[id]), p01: readout(view.readoutP01[id]) },
     pulse: memoise((durationNs) => budget(infidelity, factor, durationNs, [decay])),
   };
@@ -104,9 +115,13 @@ function computeCouplerNoise(
   const key = couplerKey(a, b);
   const values = view.snapshot.couplers.find((row) => couplerKey(row.a, row.b) === key)?.values;
   const infidelity = (view.czError.get(key) ?? 0) * knobs.twoQubitErrorScale;
-  const factor = values?.incoherentFactor?.value ?? knobs.incoherentFactor;
+  const factor = (values?.incoherentFactor?.value ?? knobs.incoherentFactor) ** knobs.extraScale;
+  const extra = (value: number | undefined, knob: number): number =>
+    (value ?? knob) * knobs.extraScale;
   const decays = ends.map(({ decay }) => decay);
   return {
+    infidelity,
+    factor,
     cz: memoise((durationNs) =>
       budget(infidelity, factor, values?.czDurationNs?.value ?? durationNs, decays),
     ),
@@ -114,9 +129,9 @@ function computeCouplerNoise(
       knobs.coherentScale * (values?.conditionalPhaseRad?.value ?? knobs.conditionalPhaseRad),
     phaseARad: knobs.coherentScale * (values?.phaseARad?.value ?? knobs.czPhaseRad),
     phaseBRad: knobs.coherentScale * (values?.phaseBRad?.value ?? knobs.czPhaseRad),
-    zzRadPerNs: 2 * Math.PI * 1e-6 * (values?.zzKhz?.value ?? knobs.zzKhz),
-    leakage: values?.leakage?.value ?? knobs.leakage,
-    readoutFlip: values?.readoutFlip?.value ?? knobs.readoutFlip,
+    zzRadPerNs: 2 * Math.PI * 1e-6 * extra(values?.zzKhz?.value, knobs.zzKhz),
+    leakage: Math.min(1, extra(values?.leakage?.value, knobs.leakage)),
+    readoutFlip: Math.min(0.5, extra(values?.readoutFlip?.value, knobs.readoutFlip)),
   };
 }
 

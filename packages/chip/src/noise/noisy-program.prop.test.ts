@@ -7,7 +7,7 @@ import { createChip } from "../presets/presets.ts";
 import { exactDistribution } from "../reference/exact-distribution.ts";
 import type { NativeInstruction, ScheduledCircuit } from "../scheduled-circuit.ts";
 import { buildNoisyProgram } from "./build-noisy-program.ts";
-import { idealKnobs, knobTable, type NoiseKnobs } from "./knobs.ts";
+import { idealKnobs, knobTable, type NoiseKnobs, scaleNoise } from "./knobs.ts";
 
 /** A random schedule on the qubits of a 1 x 3 grid: pulses, CZ and gaps, then a common readout. */
 function randomSchedule(seed: number): ScheduledCircuit {
@@ -93,6 +93,33 @@ test("without noise the program is the circuit, whatever the waits", () => {
       );
     }),
     { numRuns: 40 },
+  );
+});
+
+test("a noise ladder starts at no noise, whatever else is set, and falls from rung to rung", () => {
+  fc.assert(
+    fc.property(seeds, (seed) => {
+      const chip = createChip("grid-1x3", { seed });
+      const scheduled = randomSchedule(seed);
+      const at = (factor: number): number =>
+        predictedFidelity(scheduled, newestSnapshot(chip), {
+          incoherentFactor: 0.9,
+          ...scaleNoise(factor),
+        }).total;
+      expect(at(0)).toBeCloseTo(1, 12);
+      expect(at(0.5)).toBeLessThan(1);
+      expect(at(1)).toBeLessThan(at(0.5));
+      const extras = {
+        incoherentFactor: 0.9,
+        leakage: 0.1,
+        thermalPopulation: 0.1,
+        zzKhz: 300,
+        crosstalkPhaseRad: 0.2,
+      };
+      const off = buildNoisyProgram(scheduled, { chip, knobs: { ...extras, ...scaleNoise(0) } });
+      expect(off.steps.every(({ kind }) => kind === "unitary")).toBe(true);
+    }),
+    { numRuns: 30 },
   );
 });
 
