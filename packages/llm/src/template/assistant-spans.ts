@@ -97,7 +97,9 @@ function findMessage(
 function markName(call: unknown): unknown {
   if (typeof call !== "object" || call === null) return call;
   const inner = "function" in call && typeof call.function === "object" ? call.function : undefined;
-  return inner === undefined ? { ...call, name: mark } : { ...call, function: { ...inner, name: mark } };
+  return inner === undefined
+    ? { ...call, name: mark }
+    : { ...call, function: { ...inner, name: mark } };
 }
 
 /** Finds the stretch of `text` in whose place `other` has the mark. */
