@@ -363,6 +363,49 @@ describe("probabilities and counts", () => {
   });
 });
 
+describe("other circuits", () => {
+  const none = { shared: new Float64Array(0), rows: new Float64Array(0), B: 1 };
+
+  test("sampled expectations of X and Y come with their standard errors", async () => {
+    const circuit = randomCircuit({ n: 3, gates: 15, random: createRandom("sampled") });
+    const given: CircuitBatch = { ...none, circuit, observables: mixed };
+    const wanted = await exact.run(given);
+    const sampled = await exact.run(given, { shots: 20_000, seed: 4n });
+    for (const [k, value] of sampled.expectations.entries()) {
+      expect(Math.abs(value - wanted.expectations[k]!)).toBeLessThan(
+        5 * sampled.standardErrors[k]! + 1e-9,
+      );
+      expect(sampled.standardErrors[k]).toBeLessThan(0.02);
+    }
+  });
+
+  test("measurements in the middle and more than 14 qubits are taken", async () => {
+    const bits = 16;
+    const operations: Circuit["operations"] = [
+      { kind: "gate", gate: "H", qubits: [0], angles: [] },
+      { kind: "measure", qubit: 0, clbit: 0 },
+      {
+        kind: "if",
+        condition: { kind: "equals", clbits: [0], value: 1n },
+        then: [{ kind: "gate", gate: "X", qubits: [bits - 1], angles: [] }],
+      },
+      { kind: "measure", qubit: bits - 1, clbit: 1 },
+    ];
+    const circuit: Circuit = { qubits: bits, clbits: 2, parameters: [], operations };
+    const { probabilities } = await exact.run(
+      { ...none, circuit, observables: [] },
+      { returns: ["probabilities"] },
+    );
+    expect([...probabilities![0]!]).toEqual([
+      ["00", expect.closeTo(0.5, 12)],
+      ["11", expect.closeTo(0.5, 12)],
+    ]);
+    await expect(
+      exact.vjp({ ...none, circuit, observables: [] }, new Float64Array(0)),
+    ).rejects.toMatchObject({ code: "out_of_range" });
+  });
+});
+
 describe("bad input", () => {
   const circuit = ringAnsatz({ n: 4, layers: 1 });
   const batch = batchOf(circuit, 2, "bad", allPauliZ(4));

@@ -1,9 +1,11 @@
 /**
  * The exact executor of this process: batched state vectors, adjoint gradients, and sampling from exact distributions.
- * Circuits have final measurements only; `simulate` runs everything else.
+ * Circuits that the batched engine does not take (more than 14 qubits, measurements in the middle) run row by row with
+ * the engine that suits them; gradients are for batched circuits only.
  */
 import {
   QtuneError,
+  type Random,
   assertFinite,
   assertInteger,
   assertLength,
@@ -14,6 +16,7 @@ import {
 import {
   type BatchGradient,
   type BatchResult,
+  type Circuit,
   type CircuitBatch,
   type Counts,
   type ExecutionUsage,
@@ -21,17 +24,23 @@ import {
   type ExecutorDescription,
   type ExecutorEstimate,
   type Observable,
+  type PauliTerm,
   type RunOptions,
+  assertCircuit,
+  bindCircuit,
+  parameterNames,
 } from "@qtune/circuit";
 import { type Backend, type Precision, createBackend } from "@qtune/kernels";
 import { BatchedEngine, type BatchedResult } from "./batched/batched-engine.ts";
 import {
   type ObservableTable,
+  assertObservables,
   compileObservables,
   isOdd,
   toMasks,
 } from "./batched/observable-table.ts";
-import { type Plan, compilePlan, maxBatchedQubits } from "./plan/plan.ts";
+import { type Plan, canBatch, compilePlan, maxBatchedQubits } from "./plan/plan.ts";
+import { exactDistribution, sampleCircuit, simulate } from "./run/simulate.ts";
 import { countIndices, bitString, sampleIndices } from "./sampling.ts";
 
 /** How a local executor computes. */
@@ -50,7 +59,8 @@ const maxShots = 100_000_000;
 /**
  * Creates the executor that simulates circuits exactly in this process.
  *
- * Range:  circuits of up to 14 qubits with measurements at the end.
+ * Range:  batches and gradients of circuits of up to 14 qubits with measurements at the end; other circuits run row by
+ *         row, without gradients.
  * Effect: owns a memory from the first run, and threads from the first large one, until closed. Threads never keep the
  *         process alive. The same batch gives the same bits for any number of threads; B rows give what B single rows
  *         give, bit for bit.
@@ -85,7 +95,7 @@ class LocalExecutor implements Executor {
   async describe(): Promise<ExecutorDescription> {
     return {
       name: "simulator.exact",
-      limits: { maxQubits: maxBatchedQubits, maxOperations: 1_000_000, maxRows },
+      limits: { maxQubits: 72, maxOperations: 1_000_000, maxRows },
       shots: { min: 1, max: maxShots },
       exact: true,
       seedable: true,
@@ -94,8 +104,11 @@ class LocalExecutor implements Executor {
   }
 
   async estimate(batch: CircuitBatch, options: RunOptions = {}): Promise<ExecutorEstimate> {
-    const plan = this.#planOf(batch);
-    const amplitudes = 2 ** plan.n * batch.B * Math.max(1, plan.blocks.length);
+    const steps = canBatch(batch.circuit)
+      ? this.#planOf(batch).blocks.length
+      : batch.circuit.operations.length;
+    const n = Math.min(40, batch.circuit.qubits);
+    const amplitudes = 2 ** n * batch.B * Math.max(1, steps);
     return {
       circuits: batch.B,
       shots: batch.B * (options.shots ?? 0),
@@ -107,6 +120,7 @@ class LocalExecutor implements Executor {
 
   async run(batch: CircuitBatch, options: RunOptions = {}): Promise<BatchResult> {
     throwIfAborted(options.signal);
+    if (!canBatch(batch.circuit)) return this.#runRows(batch, options);
     const plan = this.#check(batch, options);
     const { shots, returns = [] } = options;
     const K = batch.observables.length;
@@ -143,7 +157,9 @@ class LocalExecutor implements Executor {
       };
     }
     const seed = options.seed ?? drawSeed();
-    const sampled = sampleRows({ plan, batch, result, shots, seed });
+    const strings = flippingStrings(batch.observables);
+    const exact = await this.#estimateStrings(plan, batch, strings, options);
+    const sampled = sampleRows({ plan, batch, result, shots, seed, strings, exact });
     const counts = returns.includes("counts") ? { counts: sampled.counts } : {};
     return {
       expectations: sampled.expectations,
@@ -151,6 +167,83 @@ class LocalExecutor implements Executor {
       ...counts,
       ...probabilities,
       usage: { ...usageOf(batch.B, batch.B * shots), seed },
+    };
+  }
+
+  /** Exact expectations [B, strings] of Pauli strings that flip bits, from which their shots are drawn. */
+  async #estimateStrings(
+    plan: Plan,
+    batch: CircuitBatch,
+    strings: readonly FlippingString[],
+    options: RunOptions,
+  ): Promise<Float64Array> {
+    if (strings.length === 0) return new Float64Array(0);
+    const observables = strings.map(({ term }): Observable => ({
+      terms: [{ ...term, coefficient: 1 }],
+    }));
+    const { expectations } = await this.#engineOf().run(
+      {
+        plan,
+        observables: compileObservables(observables, plan.n),
+        precision: "float64",
+        shared: batch.shared,
+        rows: batch.rows,
+        B: batch.B,
+        probabilities: false,
+      },
+      options,
+    );
+    return expectations;
+  }
+
+  /** Runs each row alone, whatever the circuit holds. */
+  async #runRows(batch: CircuitBatch, options: RunOptions): Promise<BatchResult> {
+    this.#checkRows(batch, options);
+    assertCircuit(batch.circuit);
+    const { shots, returns = [], signal } = options;
+    const limits = {
+      precision: this.#precisionOf(options),
+      threads: this.#options.threads,
+      signal,
+    };
+    const K = batch.observables.length;
+    const seed = shots === undefined ? undefined : (options.seed ?? drawSeed());
+    const expectations = new Float64Array(batch.B * K);
+    const standardErrors = new Float64Array(batch.B * K);
+    const counts: Counts[] = [];
+    const probabilities: ReadonlyMap<string, number>[] = [];
+    if (shots !== undefined && K > 0) {
+      throw new QtuneError(
+        "unimplemented",
+        "expected counts or exact values for this circuit, since it does not fit the batched engine",
+        {
+          where: "options.shots",
+        },
+      );
+    }
+    for (let row = 0; row < batch.B; row++) {
+      const circuit = bindRow(batch, row);
+      if (K > 0)
+        expectations.set(
+          (await simulate(circuit, { ...limits, observables: batch.observables })).expectations ??
+            [],
+          row * K,
+        );
+      if (returns.includes("probabilities"))
+        probabilities.push(await exactDistribution(circuit, limits));
+      if (shots !== undefined && seed !== undefined && returns.includes("counts")) {
+        counts.push(
+          await sampleCircuit(circuit, { ...limits, shots, seed: createRandomSeed(seed, row) }),
+        );
+      }
+    }
+    const usage = usageOf(batch.B, batch.B * (shots ?? 0));
+    return {
+      expectations,
+      standardErrors,
+      ...(returns.includes("counts") && shots !== undefined ? { counts } : {}),
+      ...(returns.includes("probabilities") ? { probabilities } : {}),
+      usage: seed === undefined ? usage : { ...usage, seed },
     };
   }
 
@@ -235,31 +328,44 @@ class LocalExecutor implements Executor {
     if (this.#isClosed) throw new QtuneError("failed_precondition", "the executor is closed");
     assertInteger(batch.B, { min: 1, max: maxRows }, "batch.B");
     const plan = this.#planOf(batch);
-    assertLength(batch.shared.length, [plan.Ps], "batch.shared");
-    assertLength(batch.rows.length, [batch.B, plan.Pr], "batch.rows");
+    this.#checkRows(batch, options);
+    return plan;
+  }
+
+  #checkRows(batch: CircuitBatch, options: RunOptions): void {
+    if (this.#isClosed) throw new QtuneError("failed_precondition", "the executor is closed");
+    assertInteger(batch.B, { min: 1, max: maxRows }, "batch.B");
+    assertLength(
+      batch.shared.length,
+      [parameterNames(batch.circuit, "shared").length],
+      "batch.shared",
+    );
+    assertLength(
+      batch.rows.length,
+      [batch.B, parameterNames(batch.circuit, "row").length],
+      "batch.rows",
+    );
     assertFinite(batch.shared, "batch.shared");
     assertFinite(batch.rows, "batch.rows");
     if (options.shots !== undefined)
       assertInteger(options.shots, { min: 1, max: maxShots }, "options.shots");
-    return plan;
   }
 }
 
-/** Throws unless every observable is a finite sum over existing, distinct qubits. */
-export function assertObservables(observables: readonly Observable[], n: number): void {
-  for (const [k, observable] of observables.entries()) {
-    for (const [t, term] of observable.terms.entries()) {
-      const where = `observables[${k}].terms[${t}]`;
-      assertFinite([term.coefficient], `${where}.coefficient`);
-      for (const { qubit } of term.paulis)
-        assertInteger(qubit, { min: 0, max: n - 1 }, `${where}.qubit`);
-      if (new Set(term.paulis.map(({ qubit }) => qubit)).size !== term.paulis.length) {
-        throw new QtuneError("invalid_argument", "expected each qubit once but one is repeated", {
-          where,
-        });
-      }
-    }
-  }
+/** The circuit with the values of one row. */
+function bindRow(batch: CircuitBatch, row: number): Circuit {
+  const rowNames = parameterNames(batch.circuit, "row");
+  const values = new Map<string, number>();
+  parameterNames(batch.circuit, "shared").forEach((name, i) =>
+    values.set(name, batch.shared[i] ?? 0),
+  );
+  rowNames.forEach((name, i) => values.set(name, batch.rows[row * rowNames.length + i] ?? 0));
+  return values.size === 0 ? batch.circuit : bindCircuit(batch.circuit, values);
+}
+
+/** The seed of a row. */
+function createRandomSeed(seed: bigint, row: number): bigint {
+  return BigInt(`0x${createRandom(seed, "row", row).key}`);
 }
 
 function rowsOf<T>(B: number, make: (row: number) => T): readonly T[] {
@@ -309,24 +415,39 @@ function distribution(plan: Plan, result: BatchedResult, row: number): ReadonlyM
   );
 }
 
+/** A term of an observable that Z measurements cannot estimate. */
+interface FlippingString {
+  readonly k: number;
+  readonly term: PauliTerm;
+}
+
+function flippingStrings(observables: readonly Observable[]): readonly FlippingString[] {
+  return observables.flatMap(({ terms }, k) =>
+    terms.filter((term) => toMasks(term).xMask !== 0).map((term) => ({ k, term })),
+  );
+}
+
 interface SamplingJob {
   readonly plan: Plan;
   readonly batch: CircuitBatch;
   readonly result: BatchedResult;
   readonly shots: number;
   readonly seed: bigint;
+  readonly strings: readonly FlippingString[];
+  /** Exact values [B, strings]. */
+  readonly exact: Float64Array;
 }
 
 /**
- * Samples every row from its own stream. Diagonal observables are averaged over the same shots that are counted; a
- * Pauli string that flips bits would be measured in its own basis, so it gets `shots` draws of its own.
+ * Samples every row from its own stream. Diagonal terms are averaged over the same shots that are counted; a Pauli
+ * string that flips bits is measured in its own basis, so it gets `shots` draws of its own.
  */
 function sampleRows(job: SamplingJob): {
   counts: readonly Counts[];
   expectations: Float64Array;
   standardErrors: Float64Array;
 } {
-  const { plan, batch, result, shots, seed } = job;
+  const { plan, batch, result, shots, seed, strings, exact } = job;
   const K = batch.observables.length;
   const expectations = new Float64Array(batch.B * K);
   const standardErrors = new Float64Array(batch.B * K);
@@ -334,17 +455,18 @@ function sampleRows(job: SamplingJob): {
     const random = createRandom(seed, "row", row);
     const drawn = sampleIndices(rowProbabilities(plan, result, row), shots, random.fork("shots"));
     for (const [k, observable] of batch.observables.entries()) {
-      const isDiagonal = observable.terms.every((term) => toMasks(term).xMask === 0);
-      if (!isDiagonal) {
-        throw new QtuneError(
-          "unimplemented",
-          "expected observables of Z only when sampling; rotate the basis in the circuit, or ask for exact values",
-          {
-            where: `observables[${k}]`,
-          },
+      const diagonal = { terms: observable.terms.filter((term) => toMasks(term).xMask === 0) };
+      let { mean, standardError } = averageDiagonal(diagonal, drawn);
+      for (const [index, { k: own, term }] of strings.entries()) {
+        if (own !== k) continue;
+        const value = averageString(
+          exact[row * strings.length + index] ?? 0,
+          shots,
+          random.fork("string", index),
         );
+        mean += term.coefficient * value.mean;
+        standardError = Math.hypot(standardError, term.coefficient * value.standardError);
       }
-      const { mean, standardError } = averageDiagonal(observable, drawn);
       expectations[row * K + k] = mean;
       standardErrors[row * K + k] = standardError;
     }
@@ -354,6 +476,19 @@ function sampleRows(job: SamplingJob): {
     );
   });
   return { counts, expectations, standardErrors };
+}
+
+/** Mean and standard error of `shots` outcomes ±1 with a given mean. */
+function averageString(
+  exact: number,
+  shots: number,
+  random: Random,
+): { mean: number; standardError: number } {
+  const p = (1 + exact) / 2;
+  let ones = 0;
+  for (let shot = 0; shot < shots; shot++) if (random.nextUniform() < p) ones += 1;
+  const mean = (2 * ones) / shots - 1;
+  return { mean, standardError: Math.sqrt((1 - mean * mean) / Math.max(1, shots - 1)) };
 }
 
 /** Mean and standard error of a diagonal observable over drawn basis states. */

@@ -1,3 +1,4 @@
+import { QtuneError, assertFinite, assertInteger } from "@qtune/base";
 import type { Observable } from "@qtune/circuit";
 
 /** Observables of a batch, split into what a table over the index can hold and Pauli strings that flip bits. */
@@ -62,4 +63,21 @@ export function isOdd(bits: number): boolean {
   rest ^= rest >>> 2;
   rest ^= rest >>> 1;
   return (rest & 1) === 1;
+}
+
+/** Throws unless every observable is a finite sum over existing, distinct qubits. */
+export function assertObservables(observables: readonly Observable[], n: number): void {
+  for (const [k, observable] of observables.entries()) {
+    for (const [t, term] of observable.terms.entries()) {
+      const where = `observables[${k}].terms[${t}]`;
+      assertFinite([term.coefficient], `${where}.coefficient`);
+      for (const { qubit } of term.paulis)
+        assertInteger(qubit, { min: 0, max: n - 1 }, `${where}.qubit`);
+      if (new Set(term.paulis.map(({ qubit }) => qubit)).size !== term.paulis.length) {
+        throw new QtuneError("invalid_argument", "expected each qubit once but one is repeated", {
+          where,
+        });
+      }
+    }
+  }
 }

@@ -95,6 +95,17 @@ export function compilePlan(circuit: Circuit): Plan {
   };
 }
 
+/** Tells whether the batched engine takes a circuit: few qubits, and measurements at the end only. */
+export function canBatch(circuit: Circuit): boolean {
+  if (circuit.qubits > maxBatchedQubits) return false;
+  const read = new Set<number>();
+  for (const operation of circuit.operations) {
+    if (operation.kind === "measure") read.add(operation.qubit);
+    else if (operation.kind !== "barrier" && !isFinalSafe(operation, read)) return false;
+  }
+  return true;
+}
+
 /** Takes final measurements off a circuit. Errors: unimplemented when something follows on a measured qubit. */
 export function splitMeasurements(circuit: Circuit): {
   readonly unitary: readonly Operation[];

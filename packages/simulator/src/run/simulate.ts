@@ -20,7 +20,7 @@ import {
   expandCircuit,
   findGate,
 } from "@qtune/circuit";
-import { assertObservables } from "../local-executor.ts";
+import { assertObservables } from "../batched/observable-table.ts";
 import { propagatePaulis } from "../engines/pauli-propagation.ts";
 import { lowerOperations } from "../plan/lower.ts";
 import { splitMeasurements } from "../plan/plan.ts";
