@@ -145,6 +145,18 @@ describe("errors", () => {
     );
   });
 
+  test("of overlapping calls say so", async () => {
+    const g = createGraph();
+    const x = g.input("x", "float", [2]);
+    const program = await compile(g, { outputs: { y: g.multiply(x, 2) } });
+    open.push(program);
+    const feeds = { x: { dims: [2], data: Float32Array.of(1, 2) } };
+    const [first, second] = await Promise.allSettled([program.run(feeds), program.run(feeds)]);
+    expect(first?.status).toBe("fulfilled");
+    expect(second).toMatchObject({ reason: { code: "failed_precondition" } });
+    expect((await program.run(feeds))["y"]?.data).toEqual(Float32Array.of(2, 4));
+  });
+
   test("of operations without a derivative say why", () => {
     const g = createGraph();
     const x = g.parameter("x", [2]);

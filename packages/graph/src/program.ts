@@ -45,6 +45,7 @@ class CompiledProgram implements Program {
   readonly #exported: ReadonlySet<Tensor>;
   readonly #precision: Precision;
   #isStepDone = false;
+  #isBusy = false;
   #isClosed = false;
 
   constructor(parts: ProgramParts) {
@@ -99,11 +100,41 @@ class CompiledProgram implements Program {
     this.#isStepDone = false;
   }
 
-  async run(
+  run(
     feeds: Readonly<Record<string, Value>>,
     options: RunProgramOptions = {},
   ): Promise<Record<string, Value>> {
+    return this.#alone(() => this.#run(feeds, options));
+  }
+
+  takeGradients(options: Abortable = {}): Promise<Record<string, Float64Array>> {
+    return this.#alone(() => this.#takeGradients(options));
+  }
+
+  /** Runs one call at a time: values between segments have one place each. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
     this.#assertOpen();
+    if (this.#isBusy) {
+      throw new QtuneError(
+        "failed_precondition",
+        "expected one call at a time; await the last one first",
+        {
+          where: "program",
+        },
+      );
+    }
+    this.#isBusy = true;
+    try {
+      return await work();
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  async #run(
+    feeds: Readonly<Record<string, Value>>,
+    options: RunProgramOptions,
+  ): Promise<Record<string, Value>> {
     const { inputs, sums } = this.#parts.parts;
     await this.#runStep(options);
     const bindings = bindDims(inputs, feeds);
@@ -124,8 +155,7 @@ class CompiledProgram implements Program {
     );
   }
 
-  async takeGradients(options: Abortable = {}): Promise<Record<string, Float64Array>> {
-    this.#assertOpen();
+  async #takeGradients(options: Abortable): Promise<Record<string, Float64Array>> {
     await this.#runStep(options);
     const values: Values = new Map(this.#stepValues);
     for (const { sum } of this.#parts.parts.sums) {

@@ -49,6 +49,12 @@ export {
   createTrainingProgram,
 } from "./model/decoder-program.ts";
 export { type BaseWeights } from "./model/decoder.ts";
+export {
+  type MemoryEstimate,
+  type MemoryQuestion,
+  assertMemory,
+  estimateDecoderMemory,
+} from "./model/memory.ts";
 export { type LinearCall, type LinearModule, type OnLinear } from "./model/on-linear.ts";
 export {
   type GenerateOptions,

@@ -1,0 +1,85 @@
+/**
+ * Predicts the memory of a decoder program, so that a run that cannot fit is refused before it starts.
+ *
+ * The count follows what the reverse pass keeps per row and layer; the factor for the allocator and the constant for the process
+ * were fitted to peaks measured on Linux (BENCHMARKS.md). Host operations keep more: what crosses a cut has memory of its own.
+ */
+import { QtuneError } from "@qtune/base";
+import type { ModelConfig } from "../config/model-config.ts";
+import type { BaseWeights } from "./decoder.ts";
+
+/** What is to be run. */
+export interface MemoryQuestion {
+  readonly config: ModelConfig;
+  /** Default `float32`. */
+  readonly baseWeights?: BaseWeights | undefined;
+  /** Whether a reverse pass is run. */
+  readonly isTraining: boolean;
+  /** Tokens of a micro-batch. */
+  readonly tokens: number;
+  /** Longest sequence of a micro-batch. */
+  readonly longest: number;
+  /** Labelled positions of a micro-batch. */
+  readonly labelled: number;
+}
+
+/** Predicted memory in bytes. */
+export interface MemoryEstimate {
+  readonly weightBytes: number;
+  readonly activationBytes: number;
+  readonly logitBytes: number;
+  /** The whole process, with the runtime itself. */
+  readonly totalBytes: number;
+}
+
+/** Bytes per value and direction of a frozen matrix; float32 serves both directions as it lies. */
+const quantisedBytes = { int8: 1 + 4 / 32, int4: 0.5 + 4 / 32 };
+const processBytes = 150e6;
+const allocatorFactor = 1.3;
+
+/** Predicts the memory of one micro-batch. Within about a quarter of what was measured. */
+export function estimateDecoderMemory(question: MemoryQuestion): MemoryEstimate {
+  const { config, isTraining, tokens, labelled } = question;
+  const weightBytes = countWeightBytes(question);
+  const layersHeld = isTraining ? config.layers : 1;
+  const activationBytes = 4 * tokens * layersHeld * valuesPerRow(question);
+  // Logits, their logarithms, and in training the probabilities.
+  const logitBytes = 4 * labelled * config.vocab * (isTraining ? 3 : 2);
+  const totalBytes = processBytes + weightBytes + allocatorFactor * (activationBytes + logitBytes);
+  return { weightBytes, activationBytes, logitBytes, totalBytes };
+}
+
+function countWeightBytes({ config, baseWeights = "float32", isTraining }: MemoryQuestion): number {
+  const { layers, hidden, heads, kvHeads, headDim, ffn, vocab, tied } = config;
+  const perLayer = hidden * headDim * (2 * heads + 2 * kvHeads) + 3 * hidden * ffn;
+  const embedding = 4 * vocab * hidden;
+  if (baseWeights === "float32") return 4 * layers * perLayer + embedding * (tied ? 1 : 2);
+  const directions = isTraining ? 2 : 1;
+  return (
+    directions * quantisedBytes[baseWeights] * (layers * perLayer + vocab * hidden) + embedding
+  );
+}
+
+/** Values that one layer keeps per row: residuals and norms, attention, and the four of the gated MLP. */
+function valuesPerRow({ config, longest }: MemoryQuestion): number {
+  const { hidden, heads, kvHeads, headDim, ffn } = config;
+  return 3 * hidden + (heads + 2 * kvHeads) * headDim + heads * longest + 4 * ffn;
+}
+
+/**
+ * Throws `resource_exhausted` when a run would need more memory than there is, with the figures and three ways out.
+ *
+ * Range: availableBytes as the operating system reports it for new work.
+ */
+export function assertMemory(question: MemoryQuestion, availableBytes: number): MemoryEstimate {
+  const estimate = estimateDecoderMemory(question);
+  if (estimate.totalBytes <= availableBytes) return estimate;
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  throw new QtuneError(
+    "resource_exhausted",
+    `this run needs about ${gigabytes(estimate.totalBytes)} (weights ${gigabytes(estimate.weightBytes)}, activations ` +
+      `${gigabytes(estimate.activationBytes)}, logits ${gigabytes(estimate.logitBytes)}) but ${gigabytes(availableBytes)} are free; ` +
+      `use fewer tokens per micro-batch than ${question.tokens}, keep the base weights in int8 or int4, or take a smaller model`,
+    { where: "memory", details: { ...estimate, availableBytes } },
+  );
+}
