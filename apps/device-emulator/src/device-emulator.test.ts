@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type ChipModel, createChip, newestSnapshot } from "@qtune/chip";
-import { type CircuitBatch, allPauliZ, ringAnsatz } from "@qtune/circuit";
+import { type CircuitBatch, allPauliZ, pauliZ, ringAnsatz } from "@qtune/circuit";
 import { describeExecutor } from "@qtune/circuit/conformance";
 import { circuitV1, deviceV1, simulatorV1 } from "@qtune/contracts";
 import { createChipExecutor } from "@qtune/emulator";
@@ -200,6 +200,25 @@ describe("a task batch", () => {
     await expect(client.service.streamTaskBatch(() => [chunk(0, 2)])).rejects.toMatchObject({
       code: "invalid_argument",
     });
+  });
+
+  test("measured in two bases, over several chip jobs, gives what the emulator in this process gives", async () => {
+    const base = ringBatch(250);
+    const observables = [
+      pauliZ(0),
+      { terms: [{ coefficient: 0.5, paulis: [{ qubit: 0, pauli: "X" as const }] }] },
+      { terms: [{ coefficient: 1, paulis: [{ qubit: 1, pauli: "Y" as const }] }] },
+    ];
+    const batch = { ...base, observables };
+    const options = { shots: 100, seed: 9n };
+    for (const report of ["raw", "mitigated"] as const) {
+      const remote = createRemoteExecutor({ target: `grpc://${shared.address}`, report });
+      open.push(remote);
+      const here = await createChipExecutor({ chip, report }).run(batch, options);
+      const there = await remote.run(batch, options);
+      expect(there.expectations).toEqual(here.expectations);
+      expect(there.standardErrors).toEqual(here.standardErrors);
+    }
   });
 
   test("lists its tasks page by page, each with its place and result", async () => {
@@ -462,6 +481,41 @@ test("a preview says where a circuit goes and what it costs", async () => {
   expect(preview.region?.qubits).toHaveLength(2);
   expect(preview.region?.predictedFidelity).toBeGreaterThan(0.3);
   expect(preview.nativeOriginir).toContain("CZ");
+});
+
+test.each<[string, string]>([
+  [
+    "OpenQASM 3",
+    'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;',
+  ],
+  ["OriginIR", "QINIT 2\nCREG 2\nH q[0]\nCNOT q[0],q[1]\nMEASURE q[0],c[0]\nMEASURE q[1],c[1]"],
+])("a circuit in %s runs as text", async (_, text) => {
+  const client = connect(shared);
+  const { name } = await client.service.createTaskBatch(
+    deviceV1.CreateTaskBatchRequest.fromPartial({
+      parent: device,
+      taskBatch: {
+        batch: { structure: { form: { $case: "text", value: { text } } }, rows: 1 },
+        options: { shots: 500, seed: 3n, returns: [circuitV1.ReturnKind.RETURN_KIND_COUNTS] },
+      },
+    }),
+  );
+  for await (const _event of client.watch(name)) continue;
+  const task = await client.service.getTask({ name: `${name}/tasks/0` });
+  const counts = task.result?.counts[0]?.counts ?? new Map<string, number>();
+  const same = (counts.get("00") ?? 0) + (counts.get("11") ?? 0);
+  expect(same).toBeGreaterThan(300); // a Bell pair on a noisy chip; half of the shots would be chance
+});
+
+test("with a real-time clock chip time passes", async () => {
+  const emulator = await start({ clock: "real-time" });
+  const client = connect(emulator);
+  const batch = ringBatch(2);
+  const startMs = performance.now();
+  const { name } = await client.submit(batch, sampled);
+  const { usage } = await client.results(name, batch);
+  expect(usage.chipSeconds).toBeGreaterThan(1);
+  expect(performance.now() - startMs).toBeGreaterThan(usage.chipSeconds * 1000 * 0.95);
 });
 
 test("the service answers while it computes", async () => {

@@ -10,7 +10,8 @@ import { type ChipModel, newestSnapshot } from "@qtune/chip";
 import type { ExecutionUsage } from "@qtune/circuit";
 import { circuitV1, deviceV1 } from "@qtune/contracts";
 import { toFailure, usageToWire } from "@qtune/rpc";
-import type { ChipBatchRequest, JobResult, PlannedBatch, RowCarry } from "./compute/chip-work.ts";
+import type { ChipBatchRequest, JobResult, PlannedBatch } from "./compute/chip-work.ts";
+import type { RowCarry } from "./compute/complete-rows.ts";
 import type { WorkerPool } from "./compute/pool.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { placementOf } from "./messages.ts";
@@ -438,6 +439,7 @@ export function chipRequestOf(
     level: compileLevel(compile?.level),
     physical: compile?.layout === deviceV1.LayoutMode.LAYOUT_MODE_PHYSICAL,
     region: compile?.region ?? [],
+    mitigate: compile?.mitigateReadout ?? false,
   };
 }
 

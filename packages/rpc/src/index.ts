@@ -3,6 +3,7 @@ export { type RemoteExecutorOptions, createRemoteExecutor } from "./client/remot
 export {
   type DeviceClient,
   type Packing,
+  type ResultOptions,
   type SubmitOptions,
   type WatchOptions,
   createDeviceClient,
@@ -70,6 +71,7 @@ export {
   observableToWire,
 } from "./convert/circuit.ts";
 export {
+  type CollectOptions,
   type ResultCollector,
   type TextParser,
   batchFromWire,

@@ -5,7 +5,6 @@
 import { type CalibrationSnapshot, type ChipModel, findSnapshot } from "@qtune/chip";
 import {
   type Circuit,
-  type Counts,
   type ExecutionUsage,
   assertCircuit,
   circuitFingerprint,
@@ -14,13 +13,14 @@ import {
 import { circuitV1 } from "@qtune/contracts";
 import {
   type ChipBatch,
+  type ReadoutErrors,
   type TaskRunner,
   chipUsage,
-  combineChipResults,
   createTaskRunner,
   jobSeconds,
   planChipBatch,
   prepareChipBatch,
+  readoutErrorsOf,
   runChipJob,
 } from "@qtune/emulator";
 import { batchFromWire, float64FromBytes, rowResultsToWire, structureFromWire } from "@qtune/rpc";
@@ -33,6 +33,7 @@ import {
   nativeCircuit,
   planChipJobs,
 } from "@qtune/transpiler";
+import { type RowCarry, completeRows } from "./complete-rows.ts";
 import { assertOperationCount } from "./operation-count.ts";
 import { parseCircuitText, printNativeCircuit } from "../circuit-text.ts";
 
@@ -53,6 +54,8 @@ export interface ChipBatchRequest {
   readonly physical: boolean;
   /** Physical qubits to stay on. Empty: all. */
   readonly region: readonly number[];
+  /** Returns expectation values after readout mitigation beside the raw ones. */
+  readonly mitigate: boolean;
 }
 
 /** A plan with what it costs and what people want to see of it. */
@@ -62,12 +65,6 @@ export interface PlannedBatch {
   readonly durationNs: number;
   readonly nativeOriginIr: string;
 }
-
-/** Counts of the tasks of a row that goes on in the next job, by task of the row. */
-export type RowCarry = readonly (readonly [
-  part: number,
-  counts: readonly (readonly [string, number])[],
-])[];
 
 /** What one chip job gave. */
 export interface JobResult {
@@ -155,6 +152,21 @@ export function createChipWork(chip: ChipModel): ChipWork {
     return runner;
   };
 
+  const readoutErrorsAt = (prepared: ChipBatch, plan: ChipPlan, request: ChipBatchRequest) => {
+    const known = new Map<string, ReadoutErrors>();
+    const snapshot = findSnapshot(chip, { id: request.snapshotId });
+    return (part: number, place: number): ReadoutErrors => {
+      const key = `${part}.${place}`;
+      const circuit = prepared.measurement.measured[part]?.circuit;
+      const where = plan.places[part]?.[place];
+      if (circuit === undefined || where === undefined) return new Map();
+      const errors =
+        known.get(key) ?? readoutErrorsOf(runnerOf(request).compile(circuit, where), snapshot);
+      known.set(key, errors);
+      return errors;
+    };
+  };
+
   return {
     plan: (request) => {
       const prepared = prepare(request);
@@ -170,7 +182,9 @@ export function createChipWork(chip: ChipModel): ChipWork {
       const prepared = prepare(request);
       const job = withoutRows(whole, prepared, skippedRows);
       const counts = await runChipJob(prepared, plan, job, runnerOf(request), { signal });
-      const rows = completeRows(prepared, counts, { before, circuits: whole.circuits, carry });
+      const errorsAt = request.mitigate ? readoutErrorsAt(prepared, plan, request) : undefined;
+      const outcome = { job, counts, before, circuits: whole.circuits, carry, errorsAt };
+      const rows = completeRows(prepared, outcome);
       const chipSeconds = job.circuits === 0 ? 0 : jobSeconds(job, chip, request.shots);
       return { ...rows, chipSeconds, circuits: job.circuits };
     },
@@ -257,51 +271,6 @@ function valuesByName(
   parameterNames(circuit, "row").forEach((name, i) => named.set(name, row[i] ?? 0));
   return (name) => named.get(name) ?? 0;
 }
-
-interface JobSpan {
-  /** Tasks before this job. */
-  readonly before: number;
-  readonly circuits: number;
-  readonly carry: RowCarry;
-}
-
-/** Turns the counts of a job into results of the rows it completes; the tasks of the last row may go on in the next job. */
-function completeRows(
-  prepared: ChipBatch,
-  counts: ReadonlyMap<number, Counts>,
-  span: JobSpan,
-): { results?: Uint8Array; carry: RowCarry } {
-  const parts = prepared.measurement.measured.length;
-  const firstRow = Math.floor(span.before / parts);
-  const endTask = span.before + span.circuits;
-  const rows = Math.floor(endTask / parts) - firstRow;
-  const countsOfTask = new Array<Counts | undefined>(rows * parts);
-  const carry: [number, readonly (readonly [string, number])[]][] = [];
-  const put = (task: number, value: Counts): void => {
-    const at = task - firstRow * parts;
-    if (at < rows * parts) countsOfTask[at] = value;
-    else carry.push([at - rows * parts, [...value]]);
-  };
-  for (const [part, value] of span.carry) put(firstRow * parts + part, new Map(value));
-  for (const [task, value] of counts) put(task, value);
-  if (rows === 0) return { carry };
-  const part = { ...prepared, batch: { ...prepared.batch, B: rows } };
-  const result = combineChipResults(part, countsOfTask, emptyUsage);
-  const message = {
-    ...rowResultsToWire(result, prepared.batch.observables.length, 0, rows),
-    firstRow,
-  };
-  return { results: circuitV1.RowResults.encode(message).finish(), carry };
-}
-
-const emptyUsage: ExecutionUsage = {
-  circuits: 0,
-  shots: 0,
-  chipSeconds: 0,
-  chipJobs: 0,
-  parallelMax: 0,
-  parallelMean: 0,
-};
 
 function preview(chip: ChipModel, request: PreviewRequest): PreviewResult {
   const circuit = structureFromWire(

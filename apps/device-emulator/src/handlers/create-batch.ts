@@ -173,13 +173,6 @@ function assertFields(given: deviceV1.TaskBatch, batch: circuitV1.CircuitBatch):
       },
     );
   }
-  if (compile?.mitigateReadout === true) {
-    throw new QtuneError(
-      "unimplemented",
-      "this device does not undo readout errors; ask for raw counts",
-      { where: "task_batch.compile.mitigate_readout" },
-    );
-  }
 }
 
 function isKnown(table: Readonly<Record<string, number>>, value: number): boolean {

@@ -91,12 +91,17 @@ export function sliceResults(
   rows: number,
 ): circuitV1.RowResults {
   const at = first - results.firstRow;
-  const width = results.expectations.length / results.rows;
+  const sliceMatrix = (bytes: Buffer): Buffer => {
+    const width = bytes.length / results.rows;
+    return bytes.subarray(at * width, (at + rows) * width);
+  };
   return {
     firstRow: first,
     rows,
-    expectations: results.expectations.subarray(at * width, (at + rows) * width),
-    standardErrors: results.standardErrors.subarray(at * width, (at + rows) * width),
+    expectations: sliceMatrix(results.expectations),
+    standardErrors: sliceMatrix(results.standardErrors),
+    mitigatedExpectations: sliceMatrix(results.mitigatedExpectations),
+    mitigatedStandardErrors: sliceMatrix(results.mitigatedStandardErrors),
     counts: results.counts.slice(at, at + rows),
     probabilities: results.probabilities.slice(at, at + rows),
   };

@@ -7,7 +7,8 @@ import type { DatabaseSync } from "node:sqlite";
 import { type SQLInputValue } from "node:sqlite";
 import { QtuneError } from "@qtune/base";
 import { circuitV1, deviceV1 } from "@qtune/contracts";
-import type { PlannedBatch, RowCarry } from "../compute/chip-work.ts";
+import type { PlannedBatch } from "../compute/chip-work.ts";
+import type { RowCarry } from "../compute/complete-rows.ts";
 import { openDatabase, transactionOn } from "./database.ts";
 
 /** A batch as it is stored: what clients see, and what only the daemon needs. */

@@ -34,6 +34,12 @@ export interface SubmitOptions extends RunOptions {
   readonly labels?: ReadonlyMap<string, string> | undefined;
 }
 
+/** How results are gathered. */
+export interface ResultOptions extends RunOptions {
+  /** Expectation values as measured, or after readout mitigation, which the batch must have asked for. Default `raw`. */
+  readonly report?: "raw" | "mitigated" | undefined;
+}
+
 /** A device service. */
 export interface DeviceClient {
   /** Every method of DeviceService over messages. */
@@ -46,7 +52,7 @@ export interface DeviceClient {
   /** Yields the events of a batch until it ends, going on by cursor when the connection breaks. */
   watch(name: string, options?: WatchOptions): AsyncIterable<deviceV1.WatchTasksResponse>;
   /** Waits for a batch and returns its results. Errors: what the batch failed with; cancelled when it was cancelled. */
-  results(name: string, batch: CircuitBatch, options?: RunOptions): Promise<BatchResult>;
+  results(name: string, batch: CircuitBatch, options?: ResultOptions): Promise<BatchResult>;
   close(): void;
 }
 
@@ -162,9 +168,9 @@ async function collectResults(
   watch: DeviceClient["watch"],
   name: string,
   batch: CircuitBatch,
-  options: RunOptions,
+  options: ResultOptions,
 ): Promise<BatchResult> {
-  const collector = createResultCollector(batch.B, batch.observables.length, options.returns);
+  const collector = createResultCollector(batch.B, batch.observables.length, options);
   let failed: deviceV1.Task | undefined;
   for await (const { event } of watch(name, { signal: options.signal, includeResults: true })) {
     switch (event?.$case) {

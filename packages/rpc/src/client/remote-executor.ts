@@ -24,6 +24,8 @@ export interface RemoteExecutorOptions extends ChannelOptions {
   /** Shots where a call names none. Absent: the service's own rule. */
   readonly shots?: number;
   readonly compile?: Partial<deviceV1.CompileOptions>;
+  /** Expectation values of a device as measured, or after readout mitigation. Default `raw`. */
+  readonly report?: "raw" | "mitigated";
   readonly labels?: ReadonlyMap<string, string>;
 }
 
@@ -66,7 +68,9 @@ function deviceExecutor(
   device: string | undefined,
 ): Executor {
   const client = deviceClientOn(channel);
-  const { packing, calibration, compile, labels, shots } = defaults;
+  const { packing, calibration, labels, shots, report } = defaults;
+  const compile =
+    report === "mitigated" ? { ...defaults.compile, mitigateReadout: true } : defaults.compile;
   let known: Promise<string> | undefined;
   const deviceName = async (): Promise<string> => {
     if (device !== undefined) return device.startsWith("devices/") ? device : `devices/${device}`;
@@ -113,7 +117,7 @@ function deviceExecutor(
   ): ReturnType<Executor["run"]> {
     const { name } = await client.submit(batch, options);
     try {
-      return await client.results(name, batch, options);
+      return await client.results(name, batch, { ...options, report });
     } catch (error) {
       if (options.signal?.aborted === true) {
         // Nobody waits for the batch any more. Best effort: the service forgets it sooner or later.

@@ -88,7 +88,7 @@ async function runUnary(
     signal: options.signal,
     deadlineMs: Infinity,
   });
-  const collector = createResultCollector(batch.B, batch.observables.length, options.returns);
+  const collector = createResultCollector(batch.B, batch.observables.length, options);
   if (results !== undefined) collector.add(results);
   return collector.finish(usageFromWire(usage));
 }
@@ -107,7 +107,7 @@ async function runStreamed(
     yield { part: { $case: "header", value: header } };
     for (const value of rowChunks(wire)) yield { part: { $case: "chunk", value } };
   })();
-  const collector = createResultCollector(batch.B, batch.observables.length, options.returns);
+  const collector = createResultCollector(batch.B, batch.observables.length, options);
   for await (const { part } of service.runStream(requests, {
     signal: options.signal,
     deadlineMs: Infinity,

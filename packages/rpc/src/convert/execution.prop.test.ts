@@ -124,7 +124,7 @@ describe("results in parts", () => {
   test("give the whole, in any order and with repeats", () => {
     fc.assert(
       fc.property(fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 5 }), (order) => {
-        const collector = createResultCollector(5, 2, ["counts", "probabilities"]);
+        const collector = createResultCollector(5, 2, { returns: ["counts", "probabilities"] });
         for (const row of [...order, 0]) collector.add(rowResultsToWire(result, 2, row, 1));
         expect(collector.finish(usage)).toEqual(result);
       }),

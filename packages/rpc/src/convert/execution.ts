@@ -142,6 +142,8 @@ export function rowResultsToWire(
     rows,
     expectations: float64ToBytes(rowSlice(result.expectations, K, first, rows)),
     standardErrors: float64ToBytes(rowSlice(result.standardErrors, K, first, rows)),
+    mitigatedExpectations: Buffer.alloc(0),
+    mitigatedStandardErrors: Buffer.alloc(0),
     counts: (result.counts ?? [])
       .slice(first, first + rows)
       .map((counts) => ({ counts: new Map(counts) })),
@@ -161,11 +163,18 @@ export interface ResultCollector {
   finish(usage: ExecutionUsage): BatchResult;
 }
 
+/** What a collector keeps. */
+export interface CollectOptions {
+  readonly returns?: RunOptions["returns"];
+  /** Expectation values as measured, or after readout mitigation where that was asked for. Default `raw`. */
+  readonly report?: "raw" | "mitigated" | undefined;
+}
+
 /** Creates a collector for B rows of K observables. */
 export function createResultCollector(
   B: number,
   K: number,
-  returns: RunOptions["returns"] = [],
+  { returns = [], report = "raw" }: CollectOptions = {},
 ): ResultCollector {
   const expectations = new Float64Array(B * K);
   const standardErrors = new Float64Array(B * K);
@@ -184,12 +193,13 @@ export function createResultCollector(
           "data_loss",
           `expected at most ${B} rows but was given row ${firstRow + rows}`,
         );
-      expectations.set(
-        float64FromBytes(part.expectations, rows * K, "results.expectations"),
-        firstRow * K,
-      );
+      const { means, errors } =
+        report === "raw"
+          ? { means: part.expectations, errors: part.standardErrors }
+          : { means: part.mitigatedExpectations, errors: part.mitigatedStandardErrors };
+      expectations.set(float64FromBytes(means, rows * K, "results.expectations"), firstRow * K);
       standardErrors.set(
-        float64FromBytes(part.standardErrors, rows * K, "results.standard_errors"),
+        float64FromBytes(errors, rows * K, "results.standard_errors"),
         firstRow * K,
       );
       part.counts.forEach((row, i) => (counts[firstRow + i] = row.counts));

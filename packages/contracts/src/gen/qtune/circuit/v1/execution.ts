@@ -141,6 +141,13 @@ export interface RowResults {
   counts: OutcomeCounts[];
   /** One entry per row when probabilities were asked for, else empty. */
   probabilities: OutcomeProbabilities[];
+  /**
+   * Expectation values after readout mitigation, float64 little-endian [rows, K]; empty unless asked for. The fields above
+   * stay raw.
+   */
+  mitigatedExpectations: Buffer;
+  /** Standard errors of the mitigated expectation values, float64 little-endian [rows, K]; empty unless asked for. */
+  mitigatedStandardErrors: Buffer;
 }
 
 /** Outcome counts of one row. */
@@ -714,6 +721,8 @@ function createBaseRowResults(): RowResults {
     standardErrors: Buffer.alloc(0),
     counts: [],
     probabilities: [],
+    mitigatedExpectations: Buffer.alloc(0),
+    mitigatedStandardErrors: Buffer.alloc(0),
   };
 }
 
@@ -736,6 +745,12 @@ export const RowResults: MessageFns<RowResults> = {
     }
     for (const v of message.probabilities) {
       OutcomeProbabilities.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.mitigatedExpectations.length !== 0) {
+      writer.uint32(58).bytes(message.mitigatedExpectations);
+    }
+    if (message.mitigatedStandardErrors.length !== 0) {
+      writer.uint32(66).bytes(message.mitigatedStandardErrors);
     }
     return writer;
   },
@@ -801,6 +816,22 @@ export const RowResults: MessageFns<RowResults> = {
             message.probabilities.push(OutcomeProbabilities.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.mitigatedExpectations = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.mitigatedStandardErrors = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -833,6 +864,12 @@ export const RowResults: MessageFns<RowResults> = {
     if (message.probabilities?.length) {
       obj.probabilities = message.probabilities.map((e) => OutcomeProbabilities.toJSON(e));
     }
+    if (message.mitigatedExpectations.length !== 0) {
+      obj.mitigatedExpectations = base64FromBytes(message.mitigatedExpectations);
+    }
+    if (message.mitigatedStandardErrors.length !== 0) {
+      obj.mitigatedStandardErrors = base64FromBytes(message.mitigatedStandardErrors);
+    }
     return obj;
   },
 
@@ -847,6 +884,8 @@ export const RowResults: MessageFns<RowResults> = {
     message.standardErrors = object.standardErrors ?? Buffer.alloc(0);
     message.counts = object.counts?.map((e) => OutcomeCounts.fromPartial(e)) || [];
     message.probabilities = object.probabilities?.map((e) => OutcomeProbabilities.fromPartial(e)) || [];
+    message.mitigatedExpectations = object.mitigatedExpectations ?? Buffer.alloc(0);
+    message.mitigatedStandardErrors = object.mitigatedStandardErrors ?? Buffer.alloc(0);
     return message;
   },
 };

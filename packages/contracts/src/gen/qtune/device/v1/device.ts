@@ -551,7 +551,7 @@ export interface CompileOptions {
   layout: LayoutMode;
   /** Physical qubits that may be used. Empty: all that are calibrated. */
   region: number[];
-  /** Whether readout errors are undone on counts and expectation values. Unset: false, raw values. */
+  /** Whether expectation values after readout mitigation are returned beside the raw ones. Unset: false. */
   mitigateReadout: boolean;
 }
 
