@@ -25,7 +25,22 @@ export function couplingOf(chip: ChipModel, snapshot: CalibrationSnapshot): Coup
     b,
     cost: errorCost(view.czError.get(`${a}-${b}`)),
   }));
-  const coupling = createCoupling(chip.topology.qubits, qubits, couplers);
+  const idleCost = (qubit: number, waitNs: number): number => {
+    const angle = (view.detuningSigmaRadPerNs[qubit] ?? 0) * waitNs;
+    const coherence = Math.exp(
+      -waitNs / (view.markovianT2Ns[qubit] ?? Infinity) - (angle * angle) / 2,
+    );
+    const population = Math.exp(-waitNs / (view.t1Ns[qubit] ?? Infinity));
+    return -Math.log(0.5 + population / 6 + coherence / 3); // as in predictedFidelity of chip
+  };
+  const { pulseNs, czNs, measureNs } = chip.timing;
+  const coupling = createCoupling({
+    size: chip.topology.qubits,
+    qubits,
+    couplers,
+    lengths: { pulseNs, czNs, measureNs },
+    idleCost,
+  });
   couplings.set(snapshot, coupling);
   return coupling;
 }

@@ -1,4 +1,5 @@
 import { QtuneError } from "@qtune/base";
+import type { NativeLengths } from "./template.ts";
 
 /**
  * What placing and routing need to know of a chip on one day: which qubits and couplers work, and what each operation
@@ -17,6 +18,10 @@ export interface Coupling {
   readonly pulseCost: Float64Array;
   /** −ln fidelity of reading one qubit (mean of both states), [size]. */
   readonly readoutCost: Float64Array;
+  /** −ln fidelity of a wait on a qubit. */
+  readonly idleCost: (qubit: number, waitNs: number) => number;
+  /** How long native instructions take, for schedules made before placing. */
+  readonly lengths: NativeLengths;
   /** Hops between qubits over working couplers, [size, size]; 65,535 when there is no way. */
   readonly distance: Uint16Array;
 }
@@ -39,11 +44,15 @@ export interface QubitCost {
 }
 
 /** Creates the coupling of working qubits and couplers. Cost: O(size · couplers), once per snapshot. */
-export function createCoupling(
-  size: number,
-  qubits: readonly QubitCost[],
-  couplers: readonly CouplerCost[],
-): Coupling {
+export function createCoupling(options: {
+  readonly size: number;
+  readonly qubits: readonly QubitCost[];
+  readonly couplers: readonly CouplerCost[];
+  readonly lengths: NativeLengths;
+  /** Default: waits cost nothing. */
+  readonly idleCost?: (qubit: number, waitNs: number) => number;
+}): Coupling {
+  const { size, qubits, couplers, lengths, idleCost = () => 0 } = options;
   const czCost = new Float64Array(size * size).fill(Infinity);
   const pulseCost = new Float64Array(size).fill(Infinity);
   const readoutCost = new Float64Array(size).fill(Infinity);
@@ -68,6 +77,8 @@ export function createCoupling(
     czCost,
     pulseCost,
     readoutCost,
+    idleCost,
+    lengths,
     distance: allDistances(size, neighbours),
   };
 }

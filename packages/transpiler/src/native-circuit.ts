@@ -1,3 +1,4 @@
+import { QtuneError } from "@qtune/base";
 import type { Circuit, Operation } from "@qtune/circuit";
 import type { CompiledCircuit } from "./compile.ts";
 import { pulseOf, wrap } from "./euler.ts";
@@ -58,5 +59,11 @@ export function nativeCircuit(
 }
 
 function noParameters(parameter: string): number {
-  throw new RangeError(`internal: parameter ${parameter} has no value`);
+  throw new QtuneError(
+    "invalid_argument",
+    `parameter ${parameter} has no value; bind the circuit or give values`,
+    {
+      where: "circuit.parameters",
+    },
+  );
 }

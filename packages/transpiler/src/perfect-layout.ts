@@ -88,8 +88,29 @@ export function embeddingCost(
 }
 
 function qubitCost(pattern: Pattern, coupling: Coupling, q: number, qubit: number): number {
-  const pulses = (pattern.pulses[q] ?? 0) * (coupling.pulseCost[qubit] ?? Infinity);
-  return pulses + (pattern.measured[q] === true ? (coupling.readoutCost[qubit] ?? Infinity) : 0);
+  let cost = (pattern.pulses[q] ?? 0) * (coupling.pulseCost[qubit] ?? Infinity);
+  for (const waitNs of pattern.waitsNs[q] ?? []) cost += coupling.idleCost(qubit, waitNs);
+  return cost + (pattern.measured[q] === true ? (coupling.readoutCost[qubit] ?? Infinity) : 0);
+}
+
+/** The cost of each qubit of a pattern on each qubit of the chip, [qubits][size]; infinite on dead ones. */
+function qubitCosts(pattern: Pattern, coupling: Coupling): readonly Float64Array[] {
+  return Array.from({ length: pattern.qubits }, (_, q) => {
+    const costs = new Float64Array(coupling.size).fill(Infinity);
+    for (const qubit of coupling.qubits) costs[qubit] = qubitCost(pattern, coupling, q, qubit);
+    return costs;
+  });
+}
+
+/** Tells whether some qubit of a pattern meets more partners than any qubit of the chip has neighbours. */
+function isTooCrowded(pattern: Pattern, coupling: Coupling): boolean {
+  const degree = new Int32Array(pattern.qubits);
+  for (const { a, b } of pattern.edges) {
+    degree[a]! += 1; // qubits of the pattern
+    degree[b]! += 1;
+  }
+  const most = coupling.neighbours.reduce((max, list) => Math.max(max, list.length), 0);
+  return degree.some((count) => count > most);
 }
 
 interface Visitor {
@@ -109,9 +130,11 @@ function visitEmbeddings(
   search: EmbeddingSearch,
   visitor: Visitor,
 ): void {
-  const { order, earlier } = searchOrder(pattern);
   if (pattern.qubits === 0 || pattern.qubits > coupling.qubits.length) return;
-  const leastRest = leastRemainingCosts(pattern, coupling, order, earlier);
+  if (isTooCrowded(pattern, coupling)) return;
+  const { order, earlier } = searchOrder(pattern);
+  const costs = qubitCosts(pattern, coupling);
+  const leastRest = leastRemainingCosts(costs, coupling, order, earlier);
   const layout = new Array<number>(pattern.qubits).fill(-1);
   const used = new Uint8Array(coupling.size);
   const total = search.maxSteps ?? 200_000;
@@ -143,7 +166,7 @@ function visitEmbeddings(
     const out: { qubit: number; cost: number }[] = [];
     for (const qubit of pool) {
       if (used[qubit] === 1) continue;
-      let cost = qubitCost(pattern, coupling, q, qubit);
+      let cost = costs[q]?.[qubit] ?? Infinity;
       for (const { q: other, cz } of placed) {
         const at = layout[other] ?? 0;
         cost += areCoupled(coupling, at, qubit)
@@ -169,20 +192,17 @@ function visitEmbeddings(
 
 /** What the qubits from each depth on cost at least: every operation on the best qubit or coupler of the chip. */
 function leastRemainingCosts(
-  pattern: Pattern,
+  costs: readonly Float64Array[],
   coupling: Coupling,
   order: readonly number[],
   earlier: readonly (readonly PlacedNeighbour[])[],
 ): readonly number[] {
-  const least = (costs: Float64Array) =>
-    costs.reduce((best, cost) => Math.min(best, cost), Infinity);
+  const least = (values: Float64Array | undefined) =>
+    values?.reduce((best, cost) => Math.min(best, cost), Infinity) ?? Infinity;
   const cz = least(coupling.czCost);
-  const pulse = least(coupling.pulseCost);
-  const readout = least(coupling.readoutCost);
   const rest = new Array<number>(order.length + 1).fill(0);
   for (let depth = order.length - 1; depth >= 0; depth--) {
-    const q = order[depth] ?? 0;
-    let cost = (pattern.pulses[q] ?? 0) * pulse + (pattern.measured[q] === true ? readout : 0);
+    let cost = least(costs[order[depth] ?? 0]);
     for (const placed of earlier[depth] ?? []) cost += placed.cz * cz;
     rest[depth] = (rest[depth + 1] ?? 0) + cost;
   }

@@ -38,7 +38,7 @@ export function placeAndRoute(
 ): Routed & { readonly perfect: boolean } {
   const regions = couplingRegions(coupling);
   const largest = regions[0]?.length ?? 0;
-  const pattern = patternOf(circuit);
+  const pattern = patternOf(circuit, coupling.lengths);
   const perfect = findBestEmbedding(pattern, coupling, { maxSteps: effort.perfectSteps });
   if (perfect !== undefined)
     return { ...routeAlong(circuit.operations, perfect.layout), perfect: true };
@@ -87,7 +87,7 @@ export function routeFromLayout(
   seed: bigint,
 ): Routed & { readonly perfect: boolean } {
   assertLayout(circuit, coupling, layout);
-  if (embeddingCost(patternOf(circuit), coupling, layout) < Infinity)
+  if (embeddingCost(patternOf(circuit, coupling.lengths), coupling, layout) < Infinity)
     return { ...routeAlong(circuit.operations, layout), perfect: true };
   const problem = createRoutingProblem(circuit.operations, coupling);
   return { ...routeFrom(problem, layout, createRandom(seed, "route", "given")), perfect: false };

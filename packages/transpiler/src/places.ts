@@ -12,6 +12,7 @@ import type { Place } from "./packing.ts";
 import { type Pattern, patternOf } from "./pattern.ts";
 import { listEmbeddings } from "./perfect-layout.ts";
 import { growPart, tooWide } from "./place-and-route.ts";
+import { reorder } from "./reorder.ts";
 
 /** A place for a circuit of some shape. */
 export interface CircuitPlace extends Place {
@@ -47,11 +48,10 @@ export function listPlaces(
   options: PlaceOptions = {},
 ): readonly CircuitPlace[] {
   const { compact, active } = compactQubits(lowerCircuit(circuit));
-  const pattern = patternOf({
-    ...compact,
-    operations: cancelPairs(consolidate(cancelPairs(compact.operations))),
-  });
   if (active.length === 0) return [];
+  const operations = cancelPairs(consolidate(cancelPairs(compact.operations)));
+  const ordered = { ...compact, operations: reorder(operations, coupling.lengths) };
+  const pattern = patternOf(ordered, coupling.lengths);
   const found = perfectPlaces(circuit, active, pattern, coupling);
   const places = found.length > 0 ? found : routedPlaces(pattern, coupling);
   return aboveFloor(places, options);

@@ -1,6 +1,7 @@
 import { createChip, newestSnapshot } from "@qtune/chip";
 import { type Circuit, circuitBuilder, ringAnsatz } from "@qtune/circuit";
 import { describe, expect, test } from "vitest";
+import { compileCircuit } from "./compile.ts";
 import { planChipJobs, planChipSeconds } from "./plan.ts";
 
 function measured(circuit: Circuit): Circuit {
@@ -27,6 +28,15 @@ describe("planChipJobs", () => {
         const next = layout[(i + 1) % 4] ?? 0;
         expect(couplers).toContain(`${Math.min(qubit, next)}-${Math.max(qubit, next)}`);
       });
+    }
+  });
+
+  test("predicts of each place what compiling there predicts, within half a percent", () => {
+    const chip = createChip("wukong-72");
+    const plan = planChipJobs({ chip, circuits: [ring], items: many(50), seed: 1n });
+    for (const place of plan.places[0] ?? []) {
+      const compiled = compileCircuit(ring, { chip, layout: place.layout });
+      expect(place.predictedFidelity).toBeCloseTo(compiled.predictedFidelity, 2);
     }
   });
 
