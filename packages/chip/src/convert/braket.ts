@@ -14,7 +14,7 @@ import {
   objectOf,
   present,
   readNumber,
-  readTime,
+  readTimeIfThere,
 } from "./json-reader.ts";
 
 /** Reads Braket device properties. */
@@ -32,9 +32,8 @@ function standardized(root: JsonObject): JsonObject {
 function readBraket(root: JsonObject, log: ReadLog): ChipFacts {
   const properties = standardized(root);
   const service = objectOf(root["service"]);
-  const time = readTime(
+  const time = readTimeIfThere(
     service["updatedAt"] ?? properties["updatedAt"],
-    "Z",
     "service.updatedAt",
     log,
   );

@@ -10,26 +10,33 @@ import {
   type JsonObject,
   type ReadLog,
   entryOf,
+  isObject,
   listOf,
   objectOf,
   present,
   readNumber,
-  readTime,
+  readTimeIfThere,
 } from "./json-reader.ts";
 
 /** Reads metrics snapshots of Google. */
 export const googleFormat: ChipFormat = {
   name: "google-metrics",
   meaning: "Google metrics snapshot (cirq-google)",
-  detect: (root) => Array.isArray(root["metrics"]),
+  detect: (root) => Array.isArray(body(root)["metrics"]),
   read: readGoogle,
 };
+
+/** The snapshot itself: cirq wraps it as `{ cirq_type: "Calibration", metrics: { metrics } }`. */
+function body(root: JsonObject): JsonObject {
+  return isObject(root["metrics"]) ? root["metrics"] : root;
+}
 
 /** Metric by target: `5_3` or `5_3,5_4` to the value. */
 type Metric = ReadonlyMap<string, number>;
 
-function readGoogle(root: JsonObject, log: ReadLog): ChipFacts {
-  const time = readTime(root["timestampMs"] ?? root["timestamp_ms"], "Z", "timestampMs", log);
+function readGoogle(document: JsonObject, log: ReadLog): ChipFacts {
+  const root = body(document);
+  const time = readTimeIfThere(root["timestampMs"] ?? root["timestamp_ms"], "timestampMs", log);
   const metrics = readMetrics(root, log);
   const singles = pick(metrics, [
     ["single_qubit_rb_pauli_error_per_gate", 2 / 3],

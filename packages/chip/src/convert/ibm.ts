@@ -14,7 +14,7 @@ import {
   objectOf,
   present,
   readNumber,
-  readTime,
+  readTimeIfThere,
 } from "./json-reader.ts";
 
 const twoQubitGates = ["cz", "ecr", "cx"];
@@ -56,12 +56,7 @@ function readIbm(root: JsonObject, log: ReadLog): ChipFacts {
       hint: 'put both into one file: {"properties": …, "configuration": …}',
     });
   }
-  const time = readTime(
-    properties["last_update_date"] ?? new Date(0).toISOString(),
-    "Z",
-    "last_update_date",
-    log,
-  );
+  const time = readTimeIfThere(properties["last_update_date"], "last_update_date", log);
   const gates = listOf(properties["gates"]).map((gate, index) =>
     readGate(objectOf(gate), index, time, log),
   );

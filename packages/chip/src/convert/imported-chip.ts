@@ -94,7 +94,25 @@ function describeGaps(snapshot: CalibrationSnapshot): readonly Issue[] {
       given: "null for all of them",
       hint: "this part of the noise is off",
     }));
-  return snapshot.kind === "ideal" ? partly : [...partly, ...wholly];
+  if (snapshot.kind === "ideal") return partly;
+  return [...partly, ...wholly, ...describeLongEchoes(snapshot)];
+}
+
+/** An echo time over 2 T1 is a fluctuation between two measurements: it is cut, and said. */
+function describeLongEchoes(snapshot: CalibrationSnapshot): readonly Issue[] {
+  const long = snapshot.qubits.filter(({ values }) => {
+    const { t1Us, tEchoUs } = values;
+    return t1Us !== undefined && tEchoUs !== undefined && tEchoUs.value > 2 * t1Us.value;
+  });
+  if (long.length === 0) return [];
+  return [
+    {
+      where: `qubits ${long.map(({ id }) => id).join(", ")}: tEchoUs`,
+      expected: "at most 2 T1",
+      given: "more",
+      hint: "2 T1 stands in",
+    },
+  ];
 }
 
 function nameOf(title: string): string {

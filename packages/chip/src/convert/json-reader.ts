@@ -96,6 +96,19 @@ export function readTime(value: unknown, zone: string, where: string, log: ReadL
   return "1970-01-01T00:00:00Z";
 }
 
+/** As {@link readTime}, for formats that may lack it: then the calibration counts as of 1970, with a warning. */
+export function readTimeIfThere(value: unknown, where: string, log: ReadLog): string {
+  if (value !== undefined && value !== null && value !== "")
+    return readTime(value, "Z", where, log);
+  log.warnings.push({
+    where,
+    expected: "the time of the calibration",
+    given: "nothing",
+    hint: "it counts as of 1970-01-01",
+  });
+  return "1970-01-01T00:00:00Z";
+}
+
 /**
  * Parses JSON text.
  *

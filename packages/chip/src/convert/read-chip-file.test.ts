@@ -198,6 +198,15 @@ describe("IBM", () => {
     expect(imported.chip.timing).toMatchObject({ pulseNs: 32, czNs: 68, measureNs: 1560 });
   });
 
+  test("a T2 over 2 T1 is cut to it, and said", () => {
+    const [first, second] = ibm.qubits;
+    const long = first?.map((row) => (row.name === "T2" ? { ...row, value: 500 } : row));
+    const { warnings } = read({ ...ibm, qubits: [long, second] });
+    expect(warnings).toContainEqual(
+      expect.objectContaining({ where: "qubits 0: tEchoUs", hint: "2 T1 stands in" }),
+    );
+  });
+
   test("a configuration beside the properties gives limits and couplers", () => {
     const configuration = {
       coupling_map: [
@@ -276,7 +285,7 @@ test("Google: Pauli errors become average infidelities and cycles lose their sin
     targets,
     values: [{ doubleVal: value }],
   });
-  const imported = read({
+  const snapshot = {
     timestampMs: "1760000000000",
     metrics: [
       ...["q3_4", "q3_5"].flatMap((qubit) => [
@@ -287,7 +296,8 @@ test("Google: Pauli errors become average infidelities and cycles lose their sin
       ]),
       metric("two_qubit_parallel_cz_gate_xeb_pauli_error_per_cycle", ["q3_4", "q3_5"], 0.013),
     ],
-  });
+  };
+  const imported = read(snapshot);
   expect(imported.format).toBe("google-metrics");
   expect(1 - (valueOf(imported, 0, "singleQubitFidelity") ?? 0)).toBeCloseTo(0.001, 12);
   expect(
@@ -297,6 +307,10 @@ test("Google: Pauli errors become average infidelities and cycles lose their sin
     { row: 3, col: 4 },
     { row: 3, col: 5 },
   ]);
+  const { timestampMs: _, ...timeless } = snapshot;
+  const wrapped = read({ cirq_type: "Calibration", metrics: timeless });
+  expect(newestSnapshot(wrapped.chip).couplers).toHaveLength(1);
+  expect(wrapped.warnings.map(({ where }) => where)).toContain("timestampMs");
 });
 
 describe("our own schema", () => {
