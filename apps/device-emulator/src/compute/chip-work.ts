@@ -23,7 +23,7 @@ import {
   readoutErrorsOf,
   runChipJob,
 } from "@qtune/emulator";
-import { batchFromWire, float64FromBytes, rowResultsToWire, structureFromWire } from "@qtune/rpc";
+import { batchFromWire, float64FromBytes, structureFromWire } from "@qtune/rpc";
 import {
   type ChipJob,
   type ChipPlan,
