@@ -42,6 +42,12 @@ export {
   type SchoolArithmeticOptions,
   schoolArithmeticVersion,
 } from "./data/school-arithmetic.ts";
+export {
+  type AdapterExportFormat,
+  adapterExportFormats,
+  exportAdapter,
+  type ExportAdapterOptions,
+} from "./export/export-adapter.ts";
 export { type Example, type Sample } from "./data/example.ts";
 export { readExamples } from "./data/read-examples.ts";
 export { type CheckpointInfo, listCheckpoints } from "./checkpoint/checkpoint.ts";
