@@ -1,6 +1,6 @@
 /**
- * The one table of what a calibration can say about a qubit or a coupler: unit, allowed range, meaning. Types,
- * validation, the file schema, diff and drift are derived from it.
+ * The one table of what a calibration can say about a qubit or a coupler: unit, allowed range,
+ * meaning. Types, validation, the file schema, diff and drift are derived from it.
  */
 
 /** A row of the tables below. Bounds are inclusive. */
@@ -9,7 +9,10 @@ export interface QuantityRow {
   readonly min: number;
   readonly max: number;
   readonly meaning: string;
-  /** How drift moves it: multiplied by a log-normal factor, its distance from 1 so moved, or not at all. */
+  /**
+   * How drift moves it: multiplied by a log-normal factor, its distance from 1 so moved, or not at
+   * all.
+   */
   readonly drift: "positive" | "fidelity" | "none";
 }
 

@@ -3,9 +3,10 @@ import type { QubitQuantity } from "./calibration-quantities.ts";
 import { type Coupler, connectedRegions, couplerKey } from "./topology.ts";
 
 /**
- * A snapshot as arrays of numbers by physical qubit, for passes and noise models that look things up often. Where a
- * snapshot lacks a value of some qubits only, the median of the others stands in and is listed under `assumed`: a
- * missing number must not make a qubit silently perfect. Where it lacks a quantity of all qubits, the effect is off.
+ * A snapshot as arrays of numbers by physical qubit, for passes and noise models that look things
+ * up often. Where a snapshot lacks a value of some qubits only, the median of the others stands in
+ * and is listed under `assumed`: a missing number must not make a qubit silently perfect. Where it
+ * lacks a quantity of all qubits, the effect is off.
  */
 export interface CalibrationView {
   readonly snapshot: CalibrationSnapshot;
@@ -25,7 +26,10 @@ export interface CalibrationView {
   readonly readoutP01: Float64Array;
   /** Relaxation time in ns; Infinity where off. */
   readonly t1Ns: Float64Array;
-  /** Time constant of the Markovian part of dephasing (with relaxation) in ns, at most 2 T1; Infinity where off. */
+  /**
+   * Time constant of the Markovian part of dephasing (with relaxation) in ns, at most 2 T1;
+   * Infinity where off.
+   */
   readonly markovianT2Ns: Float64Array;
   /** Standard deviation of the quasi-static detuning in rad/ns; 0 where off. */
   readonly detuningSigmaRadPerNs: Float64Array;
@@ -44,8 +48,9 @@ const views = new WeakMap<CalibrationSnapshot, CalibrationView>();
 /**
  * Returns the view of a snapshot, which is computed once.
  *
- * Maths: with T* = T2* and T_m the Markovian part, Ramsey decay is exp(−t/T_m − (σ t)²/2) = 1/e at t = T*, so
- *        σ = sqrt(2 (1 − T* / T_m)) / T*. T_m is the echo time where published (at least T*, at most 2 T1), else 2 T1.
+ * Maths:  with T* = T2* and T_m the Markovian part, Ramsey decay is exp(−t/T_m − (σ t)²/2) = 1/e at
+ *         t = T*, so σ = sqrt(2 (1 − T* / T_m)) / T*. T_m is the echo time where published (at
+ *         least T*, at most 2 T1), else 2 T1.
  */
 export function createCalibrationView(snapshot: CalibrationSnapshot): CalibrationView {
   const known = views.get(snapshot);
@@ -120,7 +125,8 @@ function splitDephasing(
   tEcho: number,
 ): { readonly markovianUs: number; readonly sigmaRadPerUs: number } {
   if (t2 === Infinity) return { markovianUs: Math.min(tEcho, 2 * t1), sigmaRadPerUs: 0 };
-  // An echo time below T2* contradicts itself (20 of 63 qubits of 2026-03-06): the larger of the two is taken.
+  // An echo time below T2* contradicts itself (20 of 63 qubits of 2026-03-06): the larger of the
+  // two is taken.
   const markovianUs = Math.min(2 * t1, Math.max(tEcho, t2));
   const staticShare = Math.max(0, 1 - t2 / markovianUs);
   return { markovianUs, sigmaRadPerUs: Math.sqrt(2 * staticShare) / t2 };

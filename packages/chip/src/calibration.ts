@@ -16,7 +16,10 @@ export interface CalibrationEntry {
   readonly value: number;
   /** Standard error, same unit. Absent: not published. */
   readonly error?: number;
-  /** How it was obtained, e.g. `randomised benchmarking`, `published`, `synthetic`, `maximum likelihood`. */
+  /**
+   * How it was obtained, e.g. `randomised benchmarking`, `published`, `synthetic`, `maximum
+   * likelihood`.
+   */
   readonly method: string;
   /** When, ISO 8601. */
   readonly time: string;
@@ -55,7 +58,10 @@ export interface SnapshotContent {
   readonly couplers: readonly CouplerCalibration[];
   /** The qubits of each pair that the vendor runs at the higher frequency, where published. */
   readonly highFrequencyQubits?: readonly number[];
-  /** Virtual Z that the controller adds after each CZ, where published. Part of the gate, not of its error. */
+  /**
+   * Virtual Z that the controller adds after each CZ, where published. Part of the gate, not of its
+   * error.
+   */
   readonly czCompensation?: readonly {
     readonly a: number;
     readonly b: number;
@@ -71,7 +77,8 @@ export interface CalibrationSnapshot extends SnapshotContent {
 }
 
 /**
- * Creates a snapshot: sorts it, checks it against the topology, names it by its content and freezes it.
+ * Creates a snapshot: sorts it, checks it against the topology, names it by its content and freezes
+ * it.
  *
  * Errors: invalid_argument listing everything that is missing or impossible.
  */
@@ -127,8 +134,8 @@ function deepFreeze<T>(value: T): T {
 /**
  * Returns everything that is wrong with the content of a snapshot.
  *
- * Checks: qubits and couplers exist and are listed once, couplers join qubits that work, every value is finite and in the
- *         range of its quantity, T2* is at most 2 T1.
+ * Checks: qubits and couplers exist and are listed once, couplers join qubits that work, every
+ *         value is finite and in the range of its quantity, T2* is at most 2 T1.
  */
 export function validateSnapshot(content: SnapshotContent, topology: Topology): readonly Issue[] {
   return [

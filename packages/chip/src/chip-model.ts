@@ -76,7 +76,8 @@ export function newestSnapshot(chip: ChipModel): CalibrationSnapshot {
  * Returns the calibration with an id, or the one that was valid at a time.
  *
  * Range: `id` may be shortened to a prefix that fits one snapshot only; `time` is ISO 8601.
- * Errors: failed_precondition when the id names nothing (a stale pin), or when no calibration is as old as the time.
+ * Errors: failed_precondition when the id names nothing (a stale pin), or when no calibration is as
+ *         old as the time.
  */
 export function findSnapshot(
   chip: ChipModel,
@@ -139,7 +140,10 @@ export function validateShots(chip: ChipModel, shots: number): readonly Issue[] 
   ];
 }
 
-/** Returns what a chip refuses about a scheduled circuit: dead qubits, missing couplers, too many layers. */
+/**
+ * Returns what a chip refuses about a scheduled circuit: dead qubits, missing couplers, too many
+ * layers.
+ */
 export function validateScheduled(
   chip: ChipModel,
   scheduled: ScheduledCircuit,
@@ -174,8 +178,8 @@ export function validateScheduled(
 /**
  * Returns the seconds that the chip is busy with one chip job.
  *
- * Range: `executions` is the number of runs of the chip (each holds one circuit or several side by side), each of
- *        `shots` shots; `circuits` are compiled.
+ * Range:  `executions` is the number of runs of the chip (each holds one circuit or several side by
+ *         side), each of `shots` shots; `circuits` are compiled.
  */
 export function chipJobSeconds(
   timing: ChipTiming,

@@ -31,7 +31,10 @@ export interface SnapshotDiff {
   readonly qubitsNew: readonly number[];
   readonly couplersGone: readonly string[];
   readonly couplersNew: readonly string[];
-  /** Values that only one of the two has, on qubits and couplers that both have: `c56-62 incoherentFactor`. */
+  /**
+   * Values that only one of the two has, on qubits and couplers that both have: `c56-62
+   * incoherentFactor`.
+   */
   readonly valuesGone: readonly string[];
   readonly valuesNew: readonly string[];
   /** Largest relative change first. */

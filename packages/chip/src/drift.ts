@@ -1,7 +1,8 @@
 /**
- * How a calibration ages: the logarithm of each quantity (of its error, for fidelities) walks at random, at a rate in
- * units of 1/√day. No drift rates of Wukong are published, so all are 0 unless set. The path is a function of snapshot,
- * seed and time: asking for a later time goes on along the same path.
+ * How a calibration ages: the logarithm of each quantity (of its error, for fidelities) walks at
+ * random, at a rate in units of 1/√day. No drift rates of Wukong are published, so all are 0 unless
+ * set. The path is a function of snapshot, seed and time: asking for a later time goes on along the
+ * same path.
  */
 import { QtuneError, type Random, createRandom } from "@qtune/base";
 import { type CalibrationEntry, type CalibrationSnapshot, createSnapshot } from "./calibration.ts";
@@ -18,8 +19,9 @@ import type { Topology } from "./topology.ts";
 export type DriftRates = { readonly [Q in QubitQuantity | CouplerQuantity]?: number };
 
 /**
- * The only drift that can be derived from published data: ln P(0|1) of qubits 50, 51, 56 and 62 of Wukong 72 moved by
- * −0.05, −0.03, −0.31 and −0.42 in the 2.6 days from 2026-03-06 to 2026-03-08, which is 0.16 per √day.
+ * The only drift that can be derived from published data: ln P(0|1) of qubits 50, 51, 56 and 62 of
+ * Wukong 72 moved by −0.05, −0.03, −0.31 and −0.42 in the 2.6 days from 2026-03-06 to 2026-03-08,
+ * which is 0.16 per √day.
  */
 export const observedDriftRates: DriftRates = { readoutF1: 0.16 };
 
@@ -39,10 +41,12 @@ const hourMs = 3_600_000;
 /**
  * Returns the calibration as it would be at a later time.
  *
- * Maths: x(t) = x(0) + rate · W(t) with x = ln value, or ln(1 − fidelity); W is a random walk with a step per hour. With
- *        `until`, x goes from one calibration to the other: x₀ + f (x₁ − x₀) + rate · (W(t) − f W(T)), f = t / T.
+ * Maths:  x(t) = x(0) + rate · W(t) with x = ln value, or ln(1 − fidelity); W is a random walk with
+ *         a step per hour. With `until`, x goes from one calibration to the other: x₀ + f (x₁ − x₀)
+ *         + rate · (W(t) − f W(T)), f = t / T.
  * Effect: pure. Kind `drifted`, with the parent's id; values that do not move keep their entries.
- * Errors: out_of_range for a time before the calibration, more than 400 days later, or after `until`.
+ * Errors: out_of_range for a time before the calibration, more than 400 days later, or after
+ *         `until`.
  */
 export function driftSnapshot(
   snapshot: CalibrationSnapshot,
@@ -159,7 +163,10 @@ function bridged(path: Random, span: Span, share: number): number {
   return share === 0 || span.total === undefined ? here : here - share * walkAt(path, span.total);
 }
 
-/** A random walk with one step per hour, straight in between. A fork starts anew, so each call walks the same path. */
+/**
+ * A random walk with one step per hour, straight in between. A fork starts anew, so each call walks
+ * the same path.
+ */
 function walkAt(path: Random, hours: number): number {
   const steps = path.fork("steps");
   const whole = Math.floor(hours);

@@ -1,7 +1,8 @@
 /**
- * What a noise model makes of a scheduled native circuit, and all that a noisy engine needs to know: a list of steps on
- * a few compact qubits, the static detuning of each qubit, and the readout. The model (chip) knows why a step is there;
- * the engines (simulator) only know how to apply it. Density matrix and trajectories read the same program.
+ * What a noise model makes of a scheduled native circuit, and all that a noisy engine needs to
+ * know: a list of steps on a few compact qubits, the static detuning of each qubit, and the
+ * readout. The model (chip) knows why a step is there; the engines (simulator) only know how to
+ * apply it. Density matrix and trajectories read the same program.
  */
 export interface NoisyProgram {
   /** Number of compact qubits, n; index 0 is the least significant bit. */
@@ -10,12 +11,18 @@ export interface NoisyProgram {
   readonly physicalQubits: readonly number[];
   readonly clbits: number;
   readonly steps: readonly NoisyStep[];
-  /** Standard deviation of the quasi-static detuning of each qubit, rad/ns; one normal draw per shot and qubit. */
+  /**
+   * Standard deviation of the quasi-static detuning of each qubit, rad/ns; one normal draw per shot
+   * and qubit.
+   */
   readonly detuningSigmaRadPerNs: readonly number[];
   readonly readout: NoisyReadout;
 }
 
-/** One step. Matrices are row-major; the first listed qubit is the least significant bit of the index. */
+/**
+ * One step. Matrices are row-major; the first listed qubit is the least significant bit of the
+ * index.
+ */
 export type NoisyStep =
   | {
       readonly kind: "unitary";
@@ -48,8 +55,8 @@ export interface NoisyReadout {
   /** Per measured bit, in the order of `measured`: P(read 1 | state 0) and P(read 0 | state 1). */
   readonly flips: readonly { readonly p10: number; readonly p01: number }[];
   /**
-   * Correlated part: after the independent flips, with this probability the pair of measured bits (indices into
-   * `measured`) is flipped together. Empty by default.
+   * Correlated part: after the independent flips, with this probability the pair of measured bits
+   * (indices into `measured`) is flipped together. Empty by default.
    */
   readonly correlatedFlips: readonly {
     readonly first: number;

@@ -17,10 +17,11 @@ export interface PredictedFidelity {
 /**
  * Predicts how faithfully the chip runs a schedule, from calibrated errors alone.
  *
- * Maths: product over gates of average fidelities (times what the extra factors leave), over waits of the average fidelity
- *        1/2 + e^{−t/T1}/6 + e^{−t/Tm − (σt)²/2}/3, over measured bits of 1 − (P(1|0) + P(0|1))/2. Waits before the first
- *        gate of a qubit cost nothing.
- * Range:  an estimate for ranking: errors of a real run can cancel (echoes) or be invisible in the outcome.
+ * Maths:  product over gates of average fidelities (times what the extra factors leave), over waits
+ *         of the average fidelity 1/2 + e^{−t/T1}/6 + e^{−t/Tm − (σt)²/2}/3, over measured bits of
+ *         1 − (P(1|0) + P(0|1))/2. Waits before the first gate of a qubit cost nothing.
+ * Range:  an estimate for ranking: errors of a real run can cancel (echoes) or be invisible in the
+ *         outcome.
  * Cost:   O(instructions).
  */
 export function predictedFidelity(

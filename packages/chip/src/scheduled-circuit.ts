@@ -1,13 +1,16 @@
 import { type Angle, evaluateAngle } from "@qtune/circuit";
 
 /**
- * A circuit as the chip runs it: native instructions on physical qubits with start times. Virtual Z rotations are
- * already folded into the axes of later pulses, so they are no instructions. Angles may depend on parameters; times
- * never do, so one schedule serves all rows of a batch.
+ * A circuit as the chip runs it: native instructions on physical qubits with start times. Virtual Z
+ * rotations are already folded into the axes of later pulses, so they are no instructions. Angles
+ * may depend on parameters; times never do, so one schedule serves all rows of a batch.
  */
 export interface ScheduledCircuit {
   readonly name?: string;
-  /** Physical qubits in use, ascending and without repeats. Their order is the order of compact qubits. */
+  /**
+   * Physical qubits in use, ascending and without repeats. Their order is the order of compact
+   * qubits.
+   */
   readonly physicalQubits: readonly number[];
   readonly clbits: number;
   /** Sorted by start time; instructions of one qubit do not overlap. */
@@ -21,8 +24,9 @@ export type NativeInstruction =
   PulseInstruction | CzInstruction | DelayInstruction | MeasureInstruction;
 
 /**
- * One pulse: `RPhi(θ, φ) = [[cos θ/2, −i e^{−iφ} sin θ/2], [−i e^{iφ} sin θ/2, cos θ/2]]`, a rotation by θ about the axis
- * at φ in the plane of X and Y. `RPhi(θ, 0) = RX(θ)`, `RPhi(θ, π/2) = RY(θ)`. It takes the same time for every θ.
+ * One pulse: `RPhi(θ, φ) = [[cos θ/2, −i e^{−iφ} sin θ/2], [−i e^{iφ} sin θ/2, cos θ/2]]`, a
+ * rotation by θ about the axis at φ in the plane of X and Y. `RPhi(θ, 0) = RX(θ)`, `RPhi(θ, π/2) =
+ * RY(θ)`. It takes the same time for every θ.
  */
 export interface PulseInstruction {
   readonly kind: "rphi";

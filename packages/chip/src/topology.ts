@@ -7,8 +7,8 @@ export interface Coupler {
 }
 
 /**
- * Where the qubits of a chip are and which of them have a coupler, whether or not it works today. What works today
- * stands in the calibration snapshot.
+ * Where the qubits of a chip are and which of them have a coupler, whether or not it works today.
+ * What works today stands in the calibration snapshot.
  */
 export interface Topology {
   /** Number of sites, n; qubits are numbered 0 … n − 1, dead ones included. */
@@ -22,7 +22,8 @@ export interface Topology {
 }
 
 /**
- * Creates a square grid: `id = cols * row + col`, couplers inside a row and between neighbouring rows.
+ * Creates a square grid: `id = cols * row + col`, couplers inside a row and between neighbouring
+ * rows.
  *
  * Range: rows, cols ≥ 1, at most 4,096 qubits.
  * Errors: out_of_range.
@@ -58,8 +59,8 @@ function isSize(value: number): boolean {
 /**
  * Creates a topology from a list of couplers.
  *
- * Range: couplers in any direction and order; repeats are merged. Without `sites` the qubits stand on a near-square grid in order of
- *        their number, which serves drawings only.
+ * Range:  couplers in any direction and order; repeats are merged. Without `sites` the qubits stand
+ *         on a near-square grid in order of their number, which serves drawings only.
  * Errors: invalid_argument for a coupler outside the qubits or from a qubit to itself.
  */
 export function createTopology(options: {

@@ -1,6 +1,7 @@
 /**
- * Amazon Braket device properties of gate-model QPUs: the standardized part carries the calibration, the paradigm the
- * connectivity. T2 is read as an echo time (assumed: the schema does not say), so it gives no static detuning.
+ * Amazon Braket device properties of gate-model QPUs: the standardized part carries the
+ * calibration, the paradigm the connectivity. T2 is read as an echo time (assumed: the schema does
+ * not say), so it gives no static detuning.
  */
 import type { CalibrationEntry, CouplerCalibration, QubitCalibration } from "../calibration.ts";
 import { type Coupler, createTopology } from "../topology.ts";
@@ -140,7 +141,10 @@ function readQubit(
   ];
 }
 
-/** A readout error is published under the name `fidelity`; some devices put a fidelity there all the same. */
+/**
+ * A readout error is published under the name `fidelity`; some devices put a fidelity there all the
+ * same.
+ */
 function asFidelity(
   entry: CalibrationEntry | undefined,
   where: string,

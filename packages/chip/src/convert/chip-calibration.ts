@@ -1,6 +1,7 @@
 /**
- * Our own calibration file, schema `qtune.chip-calibration/1`: `meta`, `qubits`, `edges`. A value is a number, null (not
- * published), or `{ value, error, method, time }` where it differs from the method and time of `meta`.
+ * Our own calibration file, schema `qtune.chip-calibration/1`: `meta`, `qubits`, `edges`. A value
+ * is a number, null (not published), or `{ value, error, method, time }` where it differs from the
+ * method and time of `meta`.
  */
 import {
   type CalibrationEntry,
@@ -242,7 +243,8 @@ function readLimits(meta: JsonObject, log: ReadLog): Partial<ChipLimits> {
 }
 
 /**
- * Prints a snapshot of a chip (default: the newest) as a calibration file; reading it back gives the same snapshot id.
+ * Prints a snapshot of a chip (default: the newest) as a calibration file; reading it back gives
+ * the same snapshot id.
  *
  * Effect: pure; two spaces of indentation, one line per qubit and edge.
  */

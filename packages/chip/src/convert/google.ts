@@ -1,7 +1,8 @@
 /**
- * Google metrics snapshot (JSON of `cirq.google.api.v2.MetricsSnapshot`): metrics by name, with targets like `q5_3`.
- * Pauli errors become average infidelities (times 2/3 on one qubit, 4/5 on two); an error per cycle contains one
- * single-qubit gate on either qubit, which is taken off. Gates other than CZ count as CZ.
+ * Google metrics snapshot (JSON of `cirq.google.api.v2.MetricsSnapshot`): metrics by name, with
+ * targets like `q5_3`. Pauli errors become average infidelities (times 2/3 on one qubit, 4/5 on
+ * two); an error per cycle contains one single-qubit gate on either qubit, which is taken off.
+ * Gates other than CZ count as CZ.
  */
 import type { CalibrationEntry, CouplerCalibration, QubitCalibration } from "../calibration.ts";
 import { createTopology } from "../topology.ts";

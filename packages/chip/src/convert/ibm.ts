@@ -1,6 +1,7 @@
 /**
- * IBM backend properties, alone or together with the backend configuration (`{ properties, configuration }`). T2 is an echo
- * time there. Two-qubit gates other than CZ count as CZ, which they equal up to local gates.
+ * IBM backend properties, alone or together with the backend configuration (`{ properties,
+ * configuration }`). T2 is an echo time there. Two-qubit gates other than CZ count as CZ, which
+ * they equal up to local gates.
  */
 import type { CalibrationEntry, CouplerCalibration, QubitCalibration } from "../calibration.ts";
 import { type Coupler, couplerKey, createTopology } from "../topology.ts";

@@ -40,7 +40,8 @@ export interface ChipFormat {
 /**
  * Builds the chip of the facts of a file.
  *
- * Errors: invalid_argument with everything that is missing or impossible, each with its place and the file.
+ * Errors: invalid_argument with everything that is missing or impossible, each with its place and
+ *         the file.
  */
 export function buildImportedChip(
   facts: ChipFacts,

@@ -1,7 +1,10 @@
 import { type Issue, QtuneError } from "@qtune/base";
 import type { CalibrationEntry } from "../calibration.ts";
 
-/** Helpers that read foreign JSON with one rule: what is wrong becomes an issue with its place, what is not there is absent. */
+/**
+ * Helpers that read foreign JSON with one rule: what is wrong becomes an issue with its place, what
+ * is not there is absent.
+ */
 
 /** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -35,8 +38,8 @@ export function listOf(value: unknown): readonly unknown[] {
 }
 
 /**
- * Reads a number that may be spelt as text, with a unit behind it. `null`, absent and the empty string mean "not
- * published" and give nothing; anything else that is no number is an issue.
+ * Reads a number that may be spelt as text, with a unit behind it. `null`, absent and the empty
+ * string mean "not published" and give nothing; anything else that is no number is an issue.
  */
 export function readNumber(value: unknown, where: string, log: ReadLog): number | undefined {
   if (value === undefined || value === null || value === "") return undefined;
@@ -96,7 +99,10 @@ export function readTime(value: unknown, zone: string, where: string, log: ReadL
   return "1970-01-01T00:00:00Z";
 }
 
-/** As {@link readTime}, for formats that may lack it: then the calibration counts as of 1970, with a warning. */
+/**
+ * As {@link readTime}, for formats that may lack it: then the calibration counts as of 1970, with a
+ * warning.
+ */
 export function readTimeIfThere(value: unknown, where: string, log: ReadLog): string {
   if (value !== undefined && value !== null && value !== "")
     return readTime(value, "Z", where, log);

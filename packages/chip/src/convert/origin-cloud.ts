@@ -1,6 +1,7 @@
 /**
- * Reply of Origin's cloud to `getFullConfig.json`, with or without its envelope. All numbers are text; a qubit that is not
- * calibrated is present with empty text; `readFidelity` is `"F0/F1"`; keys of `gateJSON` are `"i_j"`.
+ * Reply of Origin's cloud to `getFullConfig.json`, with or without its envelope. All numbers are
+ * text; a qubit that is not calibrated is present with empty text; `readFidelity` is `"F0/F1"`;
+ * keys of `gateJSON` are `"i_j"`.
  */
 import type { CouplerCalibration, QubitCalibration } from "../calibration.ts";
 import type { ChipFacts, ChipFormat } from "./imported-chip.ts";

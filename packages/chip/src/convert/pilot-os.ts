@@ -1,6 +1,7 @@
 /**
- * Chip configuration of PilotOS, with or without its envelope: qubits that are not calibrated are absent, 0 means not
- * measured, columns of `FidelityMat` are the prepared state, every edge is listed from both ends.
+ * Chip configuration of PilotOS, with or without its envelope: qubits that are not calibrated are
+ * absent, 0 means not measured, columns of `FidelityMat` are the prepared state, every edge is
+ * listed from both ends.
  */
 import type { CouplerCalibration, QubitCalibration, SnapshotContent } from "../calibration.ts";
 import { couplerKey } from "../topology.ts";

@@ -30,8 +30,9 @@ export interface ReadChipOptions {
  * Reads a chip from the text of a file in any known format.
  *
  * Effect: pure; opens nothing.
- * Errors: invalid_argument with every problem: no JSON (line and column), an unknown format, values that are missing or
- *         impossible (T2 over 2 T1, a fidelity over 1, an edge to a dead qubit).
+ * Errors: invalid_argument with every problem: no JSON (line and column), an unknown format, values
+ *         that are missing or impossible (T2 over 2 T1, a fidelity over 1, an edge to a dead
+ *         qubit).
  *
  * @example
  * const { chip, warnings } = readChipFile(text, { fileName: "cloud_chip_config.json" });

@@ -7,7 +7,9 @@ import { couplerKey } from "../topology.ts";
 export interface ChipSvgOptions {
   /** Colour of the qubits. Default: `readout`, the largest error of small circuits. */
   readonly qubits?: "readout" | "pulse";
-  /** Groups of qubits to frame, each in a colour of its own, e.g. the regions of packed circuits. */
+  /**
+   * Groups of qubits to frame, each in a colour of its own, e.g. the regions of packed circuits.
+   */
   readonly regions?: readonly (readonly number[])[];
 }
 
@@ -32,8 +34,8 @@ const frames = [
 ];
 
 /**
- * Draws a chip as an SVG heat map: qubits coloured by error, couplers by CZ error, dead qubits hollow, missing couplers
- * dotted. Every qubit and coupler has a tooltip with its numbers.
+ * Draws a chip as an SVG heat map: qubits coloured by error, couplers by CZ error, dead qubits
+ * hollow, missing couplers dotted. Every qubit and coupler has a tooltip with its numbers.
  *
  * Effect: pure; a self-contained document with a white background.
  */

@@ -4,8 +4,8 @@ import { type ChipModel, newestSnapshot } from "../chip-model.ts";
 import { couplerKey } from "../topology.ts";
 
 /**
- * Draws a chip as text: qubits by number, dead ones as a dot, couplers that work (heavy where better than the median), and
- * the medians of the calibration.
+ * Draws a chip as text: qubits by number, dead ones as a dot, couplers that work (heavy where
+ * better than the median), and the medians of the calibration.
  *
  * Effect: pure; plain characters, no colours.
  */

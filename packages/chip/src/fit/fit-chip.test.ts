@@ -8,7 +8,8 @@ import { readChipFile } from "../convert/read-chip-file.ts";
 import { buildNoisyProgram } from "../noise/build-noisy-program.ts";
 import { createChip } from "../presets/presets.ts";
 import { exactDistribution } from "../reference/exact-distribution.ts";
-import { chooseHeldOut, fitChip } from "./fit-chip.ts";
+import { fitChip } from "./fit-chip.ts";
+import { chooseHeldOut } from "./hold-out.ts";
 import { type RealRun, readRealRuns } from "./real-runs.ts";
 import { scheduleNative } from "./schedule-native.ts";
 

@@ -1,12 +1,12 @@
 /**
- * Fits a chip's calibration to counts of real runs: readout, incoherent extra factors, and coherent errors where the
- * counts ask for them, by joint maximum likelihood with 95 % intervals. A part of the runs is held out and reported, so
- * that the fit cannot praise itself. Never used: results that the vendor has corrected.
+ * Fits a chip's calibration to counts of real runs: readout, incoherent extra factors, and coherent
+ * errors where the counts ask for them, by joint maximum likelihood with 95 % intervals. A part of
+ * the runs is held out and reported, so that the fit cannot praise itself. Never used: results that
+ * the vendor has corrected.
  */
 import { type Issue, QtuneError, printIssue, suggest } from "@qtune/base";
 import { type CalibrationSnapshot, createSnapshot } from "../calibration.ts";
 import { addSnapshot, type ChipModel, newestSnapshot, validateScheduled } from "../chip-model.ts";
-import type { ScheduledCircuit } from "../scheduled-circuit.ts";
 import { type FitParameter, planParameters } from "./fit-parameters.ts";
 import {
   type CountsModel,
@@ -15,10 +15,11 @@ import {
   profileInterval,
   standardErrors,
 } from "./maximise.ts";
+import { chooseHeldOut } from "./hold-out.ts";
 import type { RealRun } from "./real-runs.ts";
+import { type ReadyRun, type RunReport, reportRuns } from "./report-runs.ts";
 import { applyParameters, createRunModel } from "./run-model.ts";
 import { scheduleNative } from "./schedule-native.ts";
-import { samplingFloor, totalVariationOf } from "./statistics.ts";
 
 /** Options of {@link fitChip}. */
 export interface FitOptions {
@@ -27,10 +28,10 @@ export interface FitOptions {
   /** Ids of runs that are not used but reported. Default: chosen by {@link chooseHeldOut}. */
   readonly exclude?: readonly string[];
   /**
-   * What to do with coherent errors and correlated readout. `report` (default) gives their value and interval but leaves
-   * them out of the snapshot: runs of one length cannot tell a coherent error from an incoherent one, and the wrong one of
-   * the two extrapolates badly. `adopt` lets them join where they improve the likelihood beyond chance: for runs of
-   * several lengths.
+   * What to do with coherent errors and correlated readout. `report` (default) gives their value
+   * and interval but leaves them out of the snapshot: runs of one length cannot tell a coherent
+   * error from an incoherent one, and the wrong one of the two extrapolates badly. `adopt` lets
+   * them join where they improve the likelihood beyond chance: for runs of several lengths.
    */
   readonly coherent?: "report" | "adopt";
 }
@@ -43,39 +44,33 @@ export interface FittedParameter {
   readonly high: number;
   /** What the snapshot said before. */
   readonly before: number;
-  /** Whether it is part of the fitted snapshot. If not, value and interval are what it would have, joined alone. */
+  /**
+   * Whether it is part of the fitted snapshot. If not, value and interval are what it would have,
+   * joined alone.
+   */
   readonly adopted: boolean;
-  /** Twice the gain of log-likelihood when an offered parameter joins; over 6.6 is beyond chance at 1 %. */
+  /**
+   * Twice the gain of log-likelihood when an offered parameter joins; over 6.6 is beyond chance at
+   * 1 %.
+   */
   readonly gain?: number;
 }
 
-/** How well the model meets a run. */
-export interface FittedRun {
-  readonly id: string;
-  /** Whether the fit saw it. */
-  readonly used: boolean;
-  /** Total variation distance after the fit, and before it. */
-  readonly tvd: number;
-  readonly tvdBefore: number;
-  /** Distance that a perfect model would show at this number of shots. */
-  readonly floor: number;
-}
-
 /** What {@link fitChip} returns. */
-export interface FitResult {
+export interface FitResult extends RunReport {
   /** The chip with the fitted snapshot as its newest. */
   readonly chip: ChipModel;
   readonly snapshot: CalibrationSnapshot;
   readonly parameters: readonly FittedParameter[];
-  readonly runs: readonly FittedRun[];
-  /** Runs with the same circuit and qubits, their counts added up. */
-  readonly pools: readonly (Omit<FittedRun, "id" | "used"> & { readonly ids: readonly string[] })[];
   /** Runs that were left out altogether, and why. */
   readonly skipped: readonly { readonly id: string; readonly reason: string }[];
   readonly logLikelihood: number;
 }
 
-/** An offered parameter joins when twice its gain of log-likelihood exceeds the 1 % point of χ² with one degree of freedom. */
+/**
+ * An offered parameter joins when twice its gain of log-likelihood exceeds the 1 % point of χ² with
+ * one degree of freedom.
+ */
 const joinThreshold = 6.635;
 
 /**
@@ -83,7 +78,8 @@ const joinThreshold = 6.635;
  *
  * Effect: pure, deterministic. The fitted snapshot has kind `fitted` and names its parent.
  * Cost:   seconds for tens of runs of up to 3 qubits.
- * Errors: invalid_argument when nothing is left to fit, an excluded id does not exist, or a run does not fit the snapshot.
+ * Errors: invalid_argument when nothing is left to fit, an excluded id does not exist, or a run
+ *         does not fit the snapshot.
  */
 export function fitChip(
   runs: readonly RealRun[],
@@ -131,24 +127,18 @@ export function fitChip(
     chip: addSnapshot(chip, fitted),
     snapshot: fitted,
     parameters,
-    ...report(ready, heldOut, { chip, snapshot, fitted }),
+    ...reportRuns(ready, heldOut, { chip, snapshot, fitted }),
     skipped,
     logLikelihood: maximum.logLikelihood,
   };
-}
-
-/** A run and the schedule of what was executed. */
-interface ReadyRun {
-  readonly run: RealRun;
-  readonly schedule: ScheduledCircuit;
 }
 
 /** Most qubits of a run: the fit works with exact distributions. */
 const maxQubits = 6;
 
 /**
- * Schedules the runs. A run that is too wide is skipped; a run that the snapshot cannot run is skipped when held out, and
- * refused otherwise.
+ * Schedules the runs. A run that is too wide is skipped; a run that the snapshot cannot run is
+ * skipped when held out, and refused otherwise.
  */
 function prepareRuns(
   runs: readonly RealRun[],
@@ -176,7 +166,10 @@ function prepareRuns(
   return { ready, skipped };
 }
 
-/** A calibrated readout fidelity counts as this many shots: enough to hold it where no run says more, little beside a run. */
+/**
+ * A calibrated readout fidelity counts as this many shots: enough to hold it where no run says
+ * more, little beside a run.
+ */
 const calibrationShots = 20;
 
 interface FitModel {
@@ -220,29 +213,6 @@ function createFitModel(
   return { model, all, offered };
 }
 
-/**
- * Chooses what to hold out when the user does not: of every experiment with runs of several lengths on the same qubits,
- * the longest where there are two lengths, a middle one where there are more.
- */
-export function chooseHeldOut(runs: readonly RealRun[]): readonly string[] {
-  const groups = new Map<string, { readonly id: string; readonly length: number }[]>();
-  for (const { id, experiment, executed } of runs) {
-    const gates = executed.operations.filter(({ kind }) => kind === "gate");
-    const qubits = [
-      ...new Set(gates.flatMap((gate) => (gate.kind === "gate" ? gate.qubits : []))),
-    ].sort();
-    if (qubits.length === 0 || experiment === "readout") continue;
-    const key = `${experiment} ${qubits.join(",")}`;
-    groups.set(key, [...(groups.get(key) ?? []), { id, length: gates.length }]);
-  }
-  return [...groups.values()].flatMap((group) => {
-    const lengths = [...new Set(group.map(({ length }) => length))].sort((a, b) => a - b);
-    if (lengths.length < 2) return [];
-    const chosen = lengths.length === 2 ? lengths[1] : lengths[lengths.length >> 1];
-    return group.filter(({ length }) => length === chosen).map(({ id }) => id);
-  });
-}
-
 function assertKnown(ids: ReadonlySet<string>, runs: readonly RealRun[]): void {
   const known = runs.map(({ id }) => id);
   for (const id of ids) {
@@ -284,7 +254,10 @@ function adoptOffered(model: CountsModel, all: readonly FitParameter[], from: Se
   }
 }
 
-/** The best fit with one more parameter. A coherent error has no slope at zero, so it starts on either side. */
+/**
+ * The best fit with one more parameter. A coherent error has no slope at zero, so it starts on
+ * either side.
+ */
 function joinParameter(
   model: CountsModel,
   from: Maximum,
@@ -345,67 +318,4 @@ function latestTime(runs: readonly RealRun[], snapshot: CalibrationSnapshot): st
   const times = runs.flatMap(({ finishedAt }) => finishedAt ?? []);
   const latest = times.toSorted((a, b) => Date.parse(a) - Date.parse(b)).at(-1);
   return latest ?? snapshot.calibratedAt;
-}
-
-/** Distances of all runs and pools before and after. */
-function report(
-  ready: readonly ReadyRun[],
-  heldOut: ReadonlySet<string>,
-  models: {
-    readonly chip: ChipModel;
-    readonly snapshot: CalibrationSnapshot;
-    readonly fitted: CalibrationSnapshot;
-  },
-): Pick<FitResult, "runs" | "pools"> {
-  const runs = ready.map(({ run }) => run);
-  const schedules = ready.map(({ schedule }) => schedule);
-  const predict = (snapshot: CalibrationSnapshot): readonly Float64Array[] =>
-    createRunModel(schedules, [], models.chip, snapshot).distributions(new Float64Array());
-  const before = predict(models.snapshot);
-  const after = predict(models.fitted);
-  const compare = (indices: readonly number[]): Omit<FittedRun, "id" | "used"> => {
-    const counts = new Map<number, number>();
-    for (const index of indices) {
-      for (const [outcome, count] of runs[index]?.counts ?? []) {
-        counts.set(outcome, (counts.get(outcome) ?? 0) + count);
-      }
-    }
-    const shots = [...counts.values()].reduce((sum, count) => sum + count, 0);
-    const first = indices[0] ?? 0;
-    const frequencies = Array.from(
-      after[first] ?? [],
-      (_, outcome) => (counts.get(outcome) ?? 0) / shots,
-    );
-    return {
-      tvd: totalVariationOf(counts, after[first] ?? new Float64Array()),
-      tvdBefore: totalVariationOf(counts, before[first] ?? new Float64Array()),
-      floor: samplingFloor(frequencies, shots),
-    };
-  };
-  const groups = new Map<string, number[]>();
-  for (const [index, schedule] of schedules.entries()) {
-    const key = poolKey(schedule);
-    groups.set(key, [...(groups.get(key) ?? []), index]);
-  }
-  return {
-    runs: runs.map(({ id }, index) => ({ id, used: !heldOut.has(id), ...compare([index]) })),
-    pools: [...groups.values()]
-      .filter((indices) => indices.length > 1)
-      .map((indices) => ({
-        ids: indices.flatMap((index) => runs[index]?.id ?? []),
-        ...compare(indices),
-      })),
-  };
-}
-
-/** Schedules that do the same: same instructions at the same times, axes up to rounding in the text. */
-function poolKey(schedule: ScheduledCircuit): string {
-  const turn = (angle: unknown): string =>
-    typeof angle === "number" ? (Math.round(angle * 1e6) / 1e6).toFixed(5) : JSON.stringify(angle);
-  const parts = schedule.instructions.map((instruction) =>
-    instruction.kind === "rphi"
-      ? `${instruction.qubit}@${instruction.startNs}:${turn(instruction.thetaRad)}`
-      : JSON.stringify({ ...instruction, durationNs: 0 }),
-  );
-  return parts.sort().join(" ");
 }

@@ -26,7 +26,9 @@ export type FitParameter = {
     }
 );
 
-/** What the runs can tell: parameters that are always fitted, and those that must earn their place. */
+/**
+ * What the runs can tell: parameters that are always fitted, and those that must earn their place.
+ */
 export interface ParameterPlan {
   readonly base: readonly FitParameter[];
   readonly offered: readonly FitParameter[];
@@ -36,9 +38,9 @@ export interface ParameterPlan {
 const manyPulses = 20;
 
 /**
- * Chooses the parameters for a set of runs: readout of every measured qubit, one incoherent factor per coupler in use, one
- * per qubit with long runs of its own. Coherent errors and correlated readout are offered: they join only where they
- * improve the likelihood beyond chance.
+ * Chooses the parameters for a set of runs: readout of every measured qubit, one incoherent factor
+ * per coupler in use, one per qubit with long runs of its own. Coherent errors and correlated
+ * readout are offered: they join only where they improve the likelihood beyond chance.
  */
 export function planParameters(
   schedules: readonly ScheduledCircuit[],

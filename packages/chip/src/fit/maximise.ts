@@ -1,6 +1,7 @@
 /**
- * Maximum likelihood for multinomial counts by Fisher scoring within bounds: the Jacobian of the distributions gives the
- * score and the Fisher information, so no second derivatives are needed. Small problems only (tens of parameters).
+ * Maximum likelihood for multinomial counts by Fisher scoring within bounds: the Jacobian of the
+ * distributions gives the score and the Fisher information, so no second derivatives are needed.
+ * Small problems only (tens of parameters).
  */
 import { logLikelihoodOf } from "./statistics.ts";
 
@@ -13,14 +14,18 @@ export interface CountsModel {
   readonly max: ArrayLike<number>;
 }
 
-/** Gains of log-likelihood below this end the search: a thousandth of what an interval is made of. */
+/**
+ * Gains of log-likelihood below this end the search: a thousandth of what an interval is made of.
+ */
 const smallGain = 1e-4;
 
 /** Where the likelihood is largest. */
 export interface Maximum {
   readonly values: Float64Array;
   readonly logLikelihood: number;
-  /** Fisher information at the maximum, row-major, fixed parameters as zero rows. Shapes: [P, P]. */
+  /**
+   * Fisher information at the maximum, row-major, fixed parameters as zero rows. Shapes: [P, P].
+   */
   readonly information: Float64Array;
 }
 
@@ -113,7 +118,10 @@ function slope(
   );
 }
 
-/** Newton step with the Fisher information; parameters pushed out of their bounds stay where they are. */
+/**
+ * Newton step with the Fisher information; parameters pushed out of their bounds stay where they
+ * are.
+ */
 function ascentStep(
   model: CountsModel,
   values: Float64Array,
@@ -187,8 +195,8 @@ export function solve(
 }
 
 /**
- * Returns the standard errors of the parameters: the square roots of the diagonal of the inverse information. Infinity
- * where the counts say nothing.
+ * Returns the standard errors of the parameters: the square roots of the diagonal of the inverse
+ * information. Infinity where the counts say nothing.
  */
 export function standardErrors(information: Float64Array, P: number): Float64Array {
   const known = Array.from({ length: P }, (_, j) => j).filter(
@@ -208,8 +216,9 @@ export function standardErrors(information: Float64Array, P: number): Float64Arr
 }
 
 /**
- * Returns the 95 % interval of one parameter by profile likelihood: the values whose best fit of all the others loses at
- * most 3.841 / 2 of log-likelihood. Right where a normal interval is not: at bounds, and where the counts only see the square.
+ * Returns the 95 % interval of one parameter by profile likelihood: the values whose best fit of
+ * all the others loses at most 3.841 / 2 of log-likelihood. Right where a normal interval is not:
+ * at bounds, and where the counts only see the square.
  */
 export function profileInterval(
   model: CountsModel,
@@ -239,8 +248,9 @@ export function profileInterval(
 }
 
 /**
- * Finds where a rising function, zero at zero, reaches 3.841 / 2, or returns the reach. Its square root is close to a line
- * when the likelihood is close to normal, so the next point is a straight guess, kept inside the bracket.
+ * Finds where a rising function, zero at zero, reaches 3.841 / 2, or returns the reach. Its square
+ * root is close to a line when the likelihood is close to normal, so the next point is a straight
+ * guess, kept inside the bracket.
  */
 function solveRising(loss: (distance: number) => number, reach: number, guess: number): number {
   const target = Math.sqrt(3.841 / 2);

@@ -9,7 +9,9 @@ export const realRunsSchema = "qtune.real-runs/1";
 /** Counts that a real chip returned, and the circuit that ran. */
 export interface RealRun {
   readonly id: string;
-  /** Kind of experiment, e.g. `readout`, `bell`, `cnot-fold`, `rb`; runs of one kind are compared. */
+  /**
+   * Kind of experiment, e.g. `readout`, `bell`, `cnot-fold`, `rb`; runs of one kind are compared.
+   */
   readonly experiment: string;
   readonly shots: number;
   /** Outcome to number of shots; bit k of the outcome is classical bit k. */
@@ -23,7 +25,8 @@ export interface RealRun {
 /**
  * Reads a file of real runs, schema `qtune.real-runs/1`.
  *
- * Range: keys of `counts` are hexadecimal (`0x3`), a missing key is 0; `executed` is native OriginIR, one statement per line.
+ * Range:  keys of `counts` are hexadecimal (`0x3`), a missing key is 0; `executed` is native
+ *         OriginIR, one statement per line.
  * Errors: invalid_argument with every problem, each with the id of its run.
  */
 export function readRealRuns(

@@ -6,9 +6,15 @@ import type { ScheduledCircuit } from "../scheduled-circuit.ts";
 import type { NoisyReadout } from "../noisy-program.ts";
 import type { FitParameter } from "./fit-parameters.ts";
 
-/** Predicts distributions of schedules for values of parameters. Lives for one fit; remembers what only gates change. */
+/**
+ * Predicts distributions of schedules for values of parameters. Lives for one fit; remembers what
+ * only gates change.
+ */
 export interface RunModel {
-  /** Distributions of all schedules. Shapes: values float64 [P], each distribution float64 [2^clbits]. */
+  /**
+   * Distributions of all schedules. Shapes: values float64 [P], each distribution float64
+   * [2^clbits].
+   */
   readonly distributions: (values: Float64Array) => readonly Float64Array[];
 }
 
@@ -17,7 +23,10 @@ interface Evolved {
   readonly readout: NoisyReadout;
 }
 
-/** Creates the model of schedules on a chip, with the parameters free and all else as the snapshot says. */
+/**
+ * Creates the model of schedules on a chip, with the parameters free and all else as the snapshot
+ * says.
+ */
 export function createRunModel(
   schedules: readonly ScheduledCircuit[],
   parameters: readonly FitParameter[],
@@ -110,7 +119,10 @@ function restrict(snapshot: CalibrationSnapshot, qubits: ReadonlySet<number>): C
   };
 }
 
-/** Returns the snapshot with the values of parameters put in. Its id is that of the argument: for use inside a fit. */
+/**
+ * Returns the snapshot with the values of parameters put in. Its id is that of the argument: for
+ * use inside a fit.
+ */
 export function applyParameters(
   snapshot: CalibrationSnapshot,
   parameters: readonly FitParameter[],

@@ -13,13 +13,16 @@ import type { NativeInstruction, ScheduledCircuit } from "../scheduled-circuit.t
 export type GateTimes = Pick<ChipTiming, "pulseNs" | "czNs" | "measureNs">;
 
 /**
- * Schedules a circuit that is native already, as it stands: qubit i is qubit i of the chip, nothing is mapped, cancelled or
- * reordered. That is what a service reports as executed. Instructions start as early as they can; readout is common.
+ * Schedules a circuit that is native already, as it stands: qubit i is qubit i of the chip, nothing
+ * is mapped, cancelled or reordered. That is what a service reports as executed. Instructions start
+ * as early as they can; readout is common.
  *
- * Maths: U3(θ, φ, λ) = RZ(φ + λ) RPhi(θ, π/2 − λ) up to a phase; the RZ is carried to the axes of later pulses:
- *        RPhi(θ, α) RZ(f) = RZ(f) RPhi(θ, α − f).
- * Range:  gates U3, U, RPHI, RX, RY, RZ, P, Z, S, T, I, CZ; delays, barriers and final measurements.
- * Errors: invalid_argument with the place of an operation that is not native, or that follows a measurement.
+ * Maths:  U3(θ, φ, λ) = RZ(φ + λ) RPhi(θ, π/2 − λ) up to a phase; the RZ is carried to the axes of
+ *         later pulses: RPhi(θ, α) RZ(f) = RZ(f) RPhi(θ, α − f).
+ * Range:  gates U3, U, RPHI, RX, RY, RZ, P, Z, S, T, I, CZ; delays, barriers and final
+ *         measurements.
+ * Errors: invalid_argument with the place of an operation that is not native, or that follows a
+ *         measurement.
  */
 export function scheduleNative(circuit: Circuit, timing: GateTimes): ScheduledCircuit {
   const scheduler = new NativeScheduler(circuit, timing);

@@ -1,6 +1,9 @@
 /** Statistics of counts. */
 
-/** Total variation distance between counts and a distribution: half the sum of the differences, in 0..1. */
+/**
+ * Total variation distance between counts and a distribution: half the sum of the differences, in
+ * 0..1.
+ */
 export function totalVariationOf(
   counts: ReadonlyMap<number, number>,
   distribution: Float64Array,
@@ -14,10 +17,11 @@ export function totalVariationOf(
 }
 
 /**
- * Returns the distance that a perfect model would show: the mean total variation between S shots and the distribution
- * that they come from.
+ * Returns the distance that a perfect model would show: the mean total variation between S shots
+ * and the distribution that they come from.
  *
- * Maths: each frequency is normal with variance p (1 − p) / S, so its mean deviation is √(2 p (1 − p) / (π S)).
+ * Maths:  each frequency is normal with variance p (1 − p) / S, so its mean deviation is √(2 p (1 −
+ *         p) / (π S)).
  */
 export function samplingFloor(distribution: ArrayLike<number>, shots: number): number {
   let sum = 0;

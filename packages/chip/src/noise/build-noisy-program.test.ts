@@ -130,12 +130,14 @@ describe("gate errors", () => {
   });
 
   test("Markovian decay within a gate is part of the gate error, not on top of it", () => {
-    // Mean infidelity over the six cardinal states is the average gate infidelity; T1 and echo time alone exceed it.
+    // Mean infidelity over the six cardinal states is the average gate infidelity; T1 and echo time
+    // alone exceed it.
     const chip = pairChip({ e1: 0.001, t1Us: 5, t2Us: 0.6, tEchoUs: 1 });
     const half = Math.PI / 2;
     const axes = [0, half, Math.PI, -half];
     const sum = [
-      // Prepare and undo each cardinal state with ideal pulses around one noisy identity pulse of 30 ns.
+      // Prepare and undo each cardinal state with ideal pulses around one noisy identity pulse of
+      // 30 ns.
       ...axes.map((phi) => infidelityOf(chip, [half, phi])),
       infidelityOf(chip, [0, 0]),
       infidelityOf(chip, [Math.PI, 0]),
@@ -156,13 +158,17 @@ describe("gate errors", () => {
   });
 });
 
-/** 1 − P(back at the start) when the noise of one pulse of 30 ns hits a state prepared and undone without noise. */
+/**
+ * 1 − P(back at the start) when the noise of one pulse of 30 ns hits a state prepared and undone
+ * without noise.
+ */
 function infidelityOf(chip: ReturnType<typeof pairChip>, state: readonly [number, number]): number {
   const [theta, phi] = state;
   const clean = createChip("grid-1x2-ideal");
   const around = (angle: number): NoisyProgram =>
     buildNoisyProgram(measured([0], 30, [pulse(0, angle, phi, 0)]), { chip: clean });
-  // The decay that the first pulse owes is paid right before the second, whose own steps are left out.
+  // The decay that the first pulse owes is paid right before the second, whose own steps are left
+  // out.
   const twice = measured([0], 60, [pulse(0, 0, 0, 0), pulse(0, 0, 0, 30)]);
   const noisy = buildNoisyProgram(twice, { chip, knobs: { detuningScale: 0 } });
   const second = noisy.steps.findLastIndex((step) => step.kind === "unitary");

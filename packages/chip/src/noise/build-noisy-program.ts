@@ -1,12 +1,14 @@
 /**
- * Turns a scheduled native circuit into a noisy program: gates with their errors, decay of idle times from the
- * schedule, static detuning, readout. The model follows docs/chip.md; its order of steps is
+ * Turns a scheduled native circuit into a noisy program: gates with their errors, decay of idle
+ * times from the schedule, static detuning, readout. The model follows docs/chip.md; its order of
+ * steps is
  *
  *   pulse: decay owed · detuning owed · RPhi · depolarising;  half of its length owed as detuning on either side
  *   CZ:    decay owed by both · CZ with coherent errors · depolarising · leakage;  detuning commutes and stays owed
  *
- * "Owed" time piles up over waits and gates and is paid in one step before the next operation that it does not commute
- * with, so a program has few steps. Left out on purpose: what happens to an unmeasured qubit after its last gate.
+ * "Owed" time piles up over waits and gates and is paid in one step before the next operation that
+ * it does not commute with, so a program has few steps. Left out on purpose: what happens to an
+ * unmeasured qubit after its last gate.
  */
 import { QtuneError } from "@qtune/base";
 import { type Angle, evaluateAngle, isBoundAngle } from "@qtune/circuit";
@@ -46,13 +48,22 @@ export interface NoiseOptions {
   readonly snapshot?: CalibrationSnapshot | undefined;
   /** What differs from the knobs of the chip. */
   readonly knobs?: Partial<NoiseKnobs> | undefined;
-  /** Circuits that run beside this one; they matter only while crosstalk is on. Aligned at the common readout. */
+  /**
+   * Circuits that run beside this one; they matter only while crosstalk is on. Aligned at the
+   * common readout.
+   */
   readonly beside?: readonly ScheduledCircuit[] | undefined;
 }
 
-/** The noisy program of a schedule whose angles are still open: built once, bound per row of a batch. */
+/**
+ * The noisy program of a schedule whose angles are still open: built once, bound per row of a
+ * batch.
+ */
 export interface NoisyProgramTemplate {
-  /** Returns the program for values of the parameters. Cost: one matrix per pulse that depends on them. */
+  /**
+   * Returns the program for values of the parameters. Cost: one matrix per pulse that depends on
+   * them.
+   */
   readonly bind: (lookup: (parameter: string) => number) => NoisyProgram;
 }
 
@@ -72,8 +83,8 @@ type TemplateStep =
  *
  * Effect: pure.
  * Cost:   O(instructions).
- * Errors: invalid_argument for an open parameter or a bad knob, failed_precondition for a qubit or coupler that the
- *         snapshot does not calibrate.
+ * Errors: invalid_argument for an open parameter or a bad knob, failed_precondition for a qubit or
+ *         coupler that the snapshot does not calibrate.
  */
 export function buildNoisyProgram(
   scheduled: ScheduledCircuit,
@@ -116,7 +127,10 @@ function bindStep(step: TemplateStep, lookup: (parameter: string) => number): No
 
 /** What a compact qubit owes at the moment. */
 interface Debt {
-  /** Up to where its time is accounted, ns; undefined before its first instruction, when it rests in |0⟩. */
+  /**
+   * Up to where its time is accounted, ns; undefined before its first instruction, when it rests in
+   * |0⟩.
+   */
   clockNs: number | undefined;
   t1Exponent: number;
   phiExponent: number;
@@ -303,7 +317,10 @@ class ProgramBuilder {
     this.#debt(qubit).clockNs ??= timeNs;
   }
 
-  /** Owes the idle time since the qubit's last instruction. Before the first one it rests in its initial state. */
+  /**
+   * Owes the idle time since the qubit's last instruction. Before the first one it rests in its
+   * initial state.
+   */
   #wait(qubit: number, untilNs: number): void {
     const debt = this.#debt(qubit);
     const idleNs = Math.max(0, untilNs - (debt.clockNs ?? untilNs));

@@ -1,6 +1,7 @@
 /**
- * Crosstalk between qubits that work at the same time, within one circuit and from circuits beside it. All of it is
- * off by default and assumed where set: nothing about Wukong's crosstalk is published.
+ * Crosstalk between qubits that work at the same time, within one circuit and from circuits beside
+ * it. All of it is off by default and assumed where set: nothing about Wukong's crosstalk is
+ * published.
  */
 import type { Angle } from "@qtune/circuit";
 import type { ChipModel } from "../chip-model.ts";

@@ -4,7 +4,9 @@ import { type Decay, depolarisingProbabilities, shareGateError } from "./gate-bu
 const calm: Decay = { t1Ns: Infinity, markovianT2Ns: Infinity };
 const qubit: Decay = { t1Ns: 20_000, markovianT2Ns: 15_000 };
 
-/** Average gate fidelity of depolarising λ after decays over a time, straight from the definition. */
+/**
+ * Average gate fidelity of depolarising λ after decays over a time, straight from the definition.
+ */
 function fidelityOf(lambda: number, timeNs: number, decays: readonly Decay[]): number {
   const size = 2 ** decays.length;
   const trace = decays.reduce(

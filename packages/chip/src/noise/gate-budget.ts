@@ -1,13 +1,15 @@
 /**
- * How the calibrated error of a gate is shared between decay and depolarising, so that nothing counts twice. The
- * recipe "relaxation, and depolarising for the rest" makes a gate noisier than calibrated wherever its decay alone
- * exceeds the calibrated error; with the published T2 that is half the qubits of Wukong. Here the decay within a gate is
- * bounded by the gate error: it is shortened until it fits.
+ * How the calibrated error of a gate is shared between decay and depolarising, so that nothing
+ * counts twice. The recipe "relaxation, and depolarising for the rest" makes a gate noisier than
+ * calibrated wherever its decay alone exceeds the calibrated error; with the published T2 that is
+ * half the qubits of Wukong. Here the decay within a gate is bounded by the gate error: it is
+ * shortened until it fits.
  */
 
 /**
- * Markovian decay of one qubit. Static detuning is no part of it: it acts during gates as well, on top, because the
- * benchmarking that calibrates a gate cancels most of it (and circuits with echoes do, too).
+ * Markovian decay of one qubit. Static detuning is no part of it: it acts during gates as well, on
+ * top, because the benchmarking that calibrates a gate cancels most of it (and circuits with echoes
+ * do, too).
  */
 export interface Decay {
   readonly t1Ns: number;
@@ -17,7 +19,10 @@ export interface Decay {
 
 /** What a gate gets. */
 export interface GateBudget {
-  /** How long its qubits decay, ns: the length of the gate, or less where that alone would exceed the gate error. */
+  /**
+   * How long its qubits decay, ns: the length of the gate, or less where that alone would exceed
+   * the gate error.
+   */
   readonly decayNs: number;
   /** Depolarising: the factor on every Pauli component but the identity, in [0, 1]. */
   readonly depolarising: number;
@@ -26,9 +31,10 @@ export interface GateBudget {
 /**
  * Shares the infidelity of a gate on one or two qubits.
  *
- * Maths: the process fidelity of depolarising λ after decays with Pauli transfer diagonals (1, x, x, z) is
- *        F_p = (1 + λ (Π (1 + 2x + z) − 1)) / 4^k, the average gate fidelity F = (2^k F_p + 1) / (2^k + 1); solved for λ.
- *        Without decay λ = 1 − 4^k/(4^k − 1) · p with p = 3/2 (1 − F) on one qubit and 5/4 (1 − F) on two.
+ * Maths:  the process fidelity of depolarising λ after decays with Pauli transfer diagonals (1, x,
+ *         x, z) is F_p = (1 + λ (Π (1 + 2x + z) − 1)) / 4^k, the average gate fidelity F = (2^k F_p
+ *         + 1) / (2^k + 1); solved for λ. Without decay λ = 1 − 4^k/(4^k − 1) · p with p = 3/2 (1 −
+ *         F) on one qubit and 5/4 (1 − F) on two.
  * Range:  infidelity is capped where λ reaches 0 (1/2 on one qubit, 3/4 on two).
  */
 export function shareGateError(

@@ -1,9 +1,10 @@
 import { type Issue, QtuneError, suggest } from "@qtune/base";
 
 /**
- * The one table of knobs of the noise model: default, range, unit, what it does, and where the default comes from.
- * Scales multiply what the snapshot says. Values that start at 0 are not published for Wukong (chip.md 3.5), so they
- * are off and assumed wherever set; a value of the snapshot for one qubit or coupler goes before the knob.
+ * The one table of knobs of the noise model: default, range, unit, what it does, and where the
+ * default comes from. Scales multiply what the snapshot says. Values that start at 0 are not
+ * published for Wukong (chip.md 3.5), so they are off and assumed wherever set; a value of the
+ * snapshot for one qubit or coupler goes before the knob.
  */
 export const knobTable = {
   singleQubitErrorScale: {
@@ -196,9 +197,10 @@ export const idealKnobs: NoiseKnobs = fromTable((knob) =>
 );
 
 /**
- * What circuits saw on Wukong 72 on 2026-03-08 beyond its calibration, derived from the runs of qubit 56 (0.0020 per
- * pulse where 0.0014 is calibrated) and of coupler 56-62 (12.6 % of parity per CNOT where 2.2 % is calibrated): one
- * qubit and one coupler of one day. For studies that want a sober chip, not for judging the model by these same runs.
+ * What circuits saw on Wukong 72 on 2026-03-08 beyond its calibration, derived from the runs of
+ * qubit 56 (0.0020 per pulse where 0.0014 is calibrated) and of coupler 56-62 (12.6 % of parity per
+ * CNOT where 2.2 % is calibrated): one qubit and one coupler of one day. For studies that want a
+ * sober chip, not for judging the model by these same runs.
  */
 export const observedKnobs: Partial<NoiseKnobs> = {
   singleQubitErrorScale: 1.4,
@@ -206,7 +208,8 @@ export const observedKnobs: Partial<NoiseKnobs> = {
 };
 
 /**
- * Returns knobs that multiply all noise by a factor: the rungs of a noise ladder. 0 is noise-free, 1 as calibrated.
+ * Returns knobs that multiply all noise by a factor: the rungs of a noise ladder. 0 is noise-free,
+ * 1 as calibrated.
  *
  * Range: 0 ≤ factor ≤ 20; readout errors and depolarising saturate where they are complete.
  */

@@ -37,7 +37,10 @@ export interface CouplerNoise {
   readonly readoutFlip: number;
 }
 
-/** The noise of a chip under one snapshot and one setting of the knobs; computed per qubit and coupler on demand. */
+/**
+ * The noise of a chip under one snapshot and one setting of the knobs; computed per qubit and
+ * coupler on demand.
+ */
 export interface NoiseRates {
   readonly view: CalibrationView;
   readonly knobs: NoiseKnobs;

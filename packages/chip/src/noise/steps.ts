@@ -1,12 +1,14 @@
 import type { NoisyStep } from "../noisy-program.ts";
 
-/** Builders of the steps that the noise model emits. Qubits are compact. Identities are `undefined`. */
+/**
+ * Builders of the steps that the noise model emits. Qubits are compact. Identities are `undefined`.
+ */
 
 const pulses = new Map<string, NoisyStep>();
 
 /**
- * RPhi(θ, φ), see {@link PulseInstruction}. Equal arguments mostly give the same object, so that whoever works a step out
- * does it once for all programs.
+ * RPhi(θ, φ), see {@link PulseInstruction}. Equal arguments mostly give the same object, so that
+ * whoever works a step out does it once for all programs.
  */
 export function pulseStep(qubit: number, thetaRad: number, phiRad: number): NoisyStep {
   const key = `${qubit} ${thetaRad} ${phiRad}`;
@@ -76,8 +78,9 @@ function diagonalStep(qubits: readonly [number, number], phases: readonly number
 /**
  * Relaxation towards a thermal population together with pure dephasing, as one channel.
  *
- * Maths: damping = 1 − e^{−t/T1}, coherences shrink by √(1 − damping) e^{−t/Tφ}. Downward part with weight 1 − population,
- *        upward part with weight population, so that the fixed point is diag(1 − p, p).
+ * Maths:  damping = 1 − e^{−t/T1}, coherences shrink by √(1 − damping) e^{−t/Tφ}. Downward part
+ *         with weight 1 − population, upward part with weight population, so that the fixed point
+ *         is diag(1 − p, p).
  */
 export function relaxationStep(
   qubit: number,
@@ -111,8 +114,8 @@ export function relaxationStep(
 }
 
 /**
- * Leakage as seen by a model of two levels: a share of |1⟩ leaves and comes back mixed, because later pulses scramble
- * a third level.
+ * Leakage as seen by a model of two levels: a share of |1⟩ leaves and comes back mixed, because
+ * later pulses scramble a third level.
  */
 export function leakageStep(qubit: number, share: number): NoisyStep | undefined {
   if (share === 0) return undefined;

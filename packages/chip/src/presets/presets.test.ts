@@ -16,6 +16,10 @@ describe("wukong-72", () => {
     expect(snapshot.couplers).toHaveLength(Math.round(0.94 * between.length));
   });
 
+  test("keeps the id that results of this version name", () => {
+    expect(snapshot.id).toBe("cal-e9685e0327a16271");
+  });
+
   test("is the same for the same seed and another for another", () => {
     expect(newestSnapshot(createChip("wukong-72", { seed: 1 })).id).toBe(snapshot.id);
     expect(newestSnapshot(createChip("wukong-72", { seed: 2 })).id).not.toBe(snapshot.id);
@@ -40,7 +44,8 @@ describe("wukong-72", () => {
     }
     const middle = (key: "e1" | "echo" | "t1"): number =>
       logs.map((row) => row[key]).sort((a, b) => a - b)[logs.length >> 1] ?? 0;
-    // 2,520 draws: the median of a normal has standard error 1.25 s / √2520 = 0.025 s, so 5σ is 0.07 for s = 0.59
+    // 2,520 draws: the median of a normal has standard error 1.25 s / √2520 = 0.025 s, so 5σ is
+    // 0.07 for s = 0.59
     expect(Math.exp(middle("t1"))).toBeCloseTo(18.4, 0);
     expect(middle("e1")).toBeCloseTo(Math.log(0.0021), 1);
     // 5σ of a correlation near −0.53 over 2,520 draws is 0.07

@@ -22,7 +22,10 @@ export interface ChipPreset {
   readonly meaning: string;
 }
 
-/** Gate times of Wukong 72 (PilotOS `QGateClock`, confirmed by `pulseTime` of tasks of 2026-03-08) and its latencies. */
+/**
+ * Gate times of Wukong 72 (PilotOS `QGateClock`, confirmed by `pulseTime` of tasks of 2026-03-08)
+ * and its latencies.
+ */
 export const wukongTiming: ChipTiming = {
   pulseNs: 30,
   czNs: 40,
@@ -98,10 +101,12 @@ export function listChips(): readonly ChipPreset[] {
 }
 
 /**
- * Creates a chip by name: `wukong-72`, `wukong-180`, `grid-RxC`, `ideal`, or any of them with `-ideal` appended.
+ * Creates a chip by name: `wukong-72`, `wukong-180`, `grid-RxC`, `ideal`, or any of them with
+ * `-ideal` appended.
  *
  * Effect: pure: same name and options, same chip and same snapshot id.
- * Errors: not_found with the closest name; out_of_range for a yield outside 0..1 or more dead qubits than there are.
+ * Errors: not_found with the closest name; out_of_range for a yield outside 0..1 or more dead
+ *         qubits than there are.
  *
  * @example
  * const chip = createChip("wukong-72", { seed: 7 });
@@ -217,8 +222,8 @@ function createIdealSnapshot(title: string, topology: Topology): CalibrationSnap
 }
 
 /**
- * 180 qubits in 19 rows of 9 and 10 by turns, each coupled to its two neighbours in the next row. Derived: the CZ edges of
- * WK_C180 join i with i + 9 or i + 10 throughout, which is this lattice.
+ * 180 qubits in 19 rows of 9 and 10 by turns, each coupled to its two neighbours in the next row.
+ * Derived: the CZ edges of WK_C180 join i with i + 9 or i + 10 throughout, which is this lattice.
  */
 function createDiagonalTopology(): Topology {
   const sites: { row: number; col: number }[] = [];

@@ -1,4 +1,7 @@
-/** Distributions of published calibrations. Source of all: the two Wukong snapshots and the WK_C180 profile, docs/chip.md. */
+/**
+ * Distributions of published calibrations. Source of all: the two Wukong snapshots and the WK_C180
+ * profile, docs/chip.md.
+ */
 import type { ChipStatistics } from "./synthetic-snapshot.ts";
 
 /** Wukong 72, calibration of 2026-03-06: 63 qubits, 54 couplers. */
@@ -28,8 +31,8 @@ export const wukong72Statistics: ChipStatistics = {
 };
 
 /**
- * A chip like WK_C180 of 2026-05-15, of which only means are known (T1 33.0 us, T2 5.51 us, F1q 0.9986, readout 0.940,
- * CZ 0.9858): the shapes of Wukong 72 (assumed), scaled to those means.
+ * A chip like WK_C180 of 2026-05-15, of which only means are known (T1 33.0 us, T2 5.51 us, F1q
+ * 0.9986, readout 0.940, CZ 0.9858): the shapes of Wukong 72 (assumed), scaled to those means.
  */
 export const wukong180Statistics: ChipStatistics = {
   ...wukong72Statistics,

@@ -1,6 +1,7 @@
 /**
- * A synthetic calibration drawn from published distributions and correlations: realistic, seeded, and labelled so. The
- * real snapshots stay with the user, who imports them. Recipe and numbers: docs/chip.md, "The synthetic snapshot".
+ * A synthetic calibration drawn from published distributions and correlations: realistic, seeded,
+ * and labelled so. The real snapshots stay with the user, who imports them. Recipe and numbers:
+ * docs/chip.md, "The synthetic snapshot".
  */
 import { type Random, createRandom, shuffleInPlace } from "@qtune/base";
 import {
@@ -12,7 +13,9 @@ import {
 } from "../calibration.ts";
 import type { Topology } from "../topology.ts";
 
-/** A log-normal quantity: median, standard deviation of the natural logarithm, and the range seen. */
+/**
+ * A log-normal quantity: median, standard deviation of the natural logarithm, and the range seen.
+ */
 interface LogNormal {
   readonly median: number;
   readonly spread: number;
@@ -22,7 +25,10 @@ interface LogNormal {
 
 /** Distributions of one chip. */
 export interface ChipStatistics {
-  /** T1, T2*, echo time (us), pulse infidelity, P(1|0), P(0|1), in the order of the correlation matrix. */
+  /**
+   * T1, T2*, echo time (us), pulse infidelity, P(1|0), P(0|1), in the order of the correlation
+   * matrix.
+   */
   readonly qubit: readonly [LogNormal, LogNormal, LogNormal, LogNormal, LogNormal, LogNormal];
   /** Upper triangle of the correlations of their logarithms, row by row, without the diagonal. */
   readonly correlations: readonly number[];
@@ -54,8 +60,8 @@ export interface SyntheticOptions {
 /**
  * Draws a snapshot.
  *
- * Effect: pure: same options, same snapshot. Values of a site do not depend on what is dead, so changing the yield
- *         changes nothing else.
+ * Effect: pure: same options, same snapshot. Values of a site do not depend on what is dead, so
+ *         changing the yield changes nothing else.
  */
 export function drawSnapshot(options: SyntheticOptions): CalibrationSnapshot {
   const { topology, statistics } = options;

@@ -1,7 +1,8 @@
 /**
- * The slow definition of what a noisy program means, for up to 6 qubits: the density matrix as a vector of Pauli components, every
- * step as a matrix on it, static detuning integrated by Gauss–Hermite quadrature. The engines are tested against it; the fit
- * uses it because its circuits are small.
+ * The slow definition of what a noisy program means, for up to 6 qubits: the density matrix as a
+ * vector of Pauli components, every step as a matrix on it, static detuning integrated by
+ * Gauss–Hermite quadrature. The engines are tested against it; the fit uses it because its circuits
+ * are small.
  */
 import { QtuneError } from "@qtune/base";
 import type { NoisyProgram, NoisyReadout } from "../noisy-program.ts";
@@ -9,7 +10,10 @@ import { multiplyTransfer, transferMatrixOf } from "./pauli-transfer.ts";
 
 /** Options of {@link exactDistribution}. */
 export interface ExactOptions {
-  /** Nodes of the quadrature per qubit with detuning. Default: 12, 7, 5, 3, 2, 2 on 1 to 6 such qubits. */
+  /**
+   * Nodes of the quadrature per qubit with detuning. Default: 12, 7, 5, 3, 2, 2 on 1 to 6 such
+   * qubits.
+   */
   readonly nodes?: number;
 }
 
@@ -87,9 +91,11 @@ function detuningGrid(
 const rules = new Map<number, readonly { readonly node: number; readonly weight: number }[]>();
 
 /**
- * Nodes and weights for the mean over a standard normal variable, exact for polynomials of degree 2 · count − 1.
+ * Nodes and weights for the mean over a standard normal variable, exact for polynomials of degree 2
+ * · count − 1.
  *
- * Maths: roots of the probabilists' Hermite polynomial He_n, weights n! / (n He_{n−1}(x))², Abramowitz and Stegun 25.4.46.
+ * Maths:  roots of the probabilists' Hermite polynomial He_n, weights n! / (n He_{n−1}(x))²,
+ *         Abramowitz and Stegun 25.4.46.
  */
 export function gaussHermite(
   count: number,
@@ -152,7 +158,10 @@ type Stage =
     }
   | { readonly kind: "detuning"; readonly qubit: number; readonly durationNs: number };
 
-/** Works out the steps once for all detunings; neighbouring steps on the same single qubit become one. */
+/**
+ * Works out the steps once for all detunings; neighbouring steps on the same single qubit become
+ * one.
+ */
 function compileStages(program: NoisyProgram): readonly Stage[] {
   const stages: Stage[] = [];
   for (const step of program.steps) {

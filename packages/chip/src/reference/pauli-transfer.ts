@@ -1,6 +1,7 @@
 /**
- * Steps of a noisy program as real matrices on Pauli components. A density matrix of n qubits is ρ = Σ v_j P_j / 2^n with
- * Pauli strings P_j, index j = Σ p_k 4^k and I X Y Z = 0 1 2 3; a step maps v to R v.
+ * Steps of a noisy program as real matrices on Pauli components. A density matrix of n qubits is ρ
+ * = Σ v_j P_j / 2^n with Pauli strings P_j, index j = Σ p_k 4^k and I X Y Z = 0 1 2 3; a step maps
+ * v to R v.
  *
  * Maths: R_ij = tr(P_i Σ K P_j K†) / 2^k over the k qubits of the step, with Kraus operators K.
  */
@@ -47,7 +48,10 @@ function transferOf(step: Exclude<NoisyStep, { kind: "detuning" }>, k: number): 
   }
 }
 
-/** A Pauli mixture keeps every component, times the probability that it commutes less the one that it does not. */
+/**
+ * A Pauli mixture keeps every component, times the probability that it commutes less the one that
+ * it does not.
+ */
 function pauliTransfer(probabilities: readonly number[], k: number): Float64Array {
   const size = 4 ** k;
   const matrix = new Float64Array(size * size);
@@ -61,7 +65,10 @@ function pauliTransfer(probabilities: readonly number[], k: number): Float64Arra
   return matrix;
 }
 
-/** Tells whether two Pauli strings commute: they differ at an even number of places where neither is I. */
+/**
+ * Tells whether two Pauli strings commute: they differ at an even number of places where neither is
+ * I.
+ */
 function commutes(left: number, right: number): boolean {
   let odd = false;
   for (let a = left, b = right; a > 0 && b > 0; a = Math.floor(a / 4), b = Math.floor(b / 4)) {
@@ -72,7 +79,8 @@ function commutes(left: number, right: number): boolean {
 }
 
 /**
- * A Pauli string is one entry per row: P|c⟩ = phase(c) |c ⊕ flip⟩, so a conjugation needs no matrix product.
+ * A Pauli string is one entry per row: P|c⟩ = phase(c) |c ⊕ flip⟩, so a conjugation needs no matrix
+ * product.
  */
 interface PauliString {
   readonly flip: number;
@@ -150,7 +158,10 @@ function traceWith({ flip, phases }: PauliString, { re, im }: Matrix, dim: numbe
   return sum;
 }
 
-/** Returns the product `left · right` of two transfer matrices of the same qubits. Shapes: [size, size]. */
+/**
+ * Returns the product `left · right` of two transfer matrices of the same qubits. Shapes: [size,
+ * size].
+ */
 export function multiplyTransfer(
   left: Float64Array,
   right: Float64Array,

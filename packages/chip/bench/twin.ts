@@ -1,8 +1,9 @@
 /**
- * How close the chip model comes to real runs: total variation distance per run without and with fit, beside a plain model
- * (depolarising from the calibrated fidelities, and readout) and the sampling floor. Prints the table of docs/benchmarks.md.
+ * How close the chip model comes to real runs: total variation distance per run without and with
+ * fit, beside a plain model (depolarising from the calibrated fidelities, and readout) and the
+ * sampling floor. Prints the table of docs/benchmarks.md.
  *
- * Run: node --conditions=@qtune/source bench/twin.bench.ts [runs.json snapshot.json]
+ * Run: node --conditions=@qtune/source bench/twin.ts [runs.json snapshot.json]
  */
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -95,7 +96,10 @@ function printRow(label: string, group: readonly RealRun[]): void {
   console.log(`| ${label} | ${cells.join(" | ")} | ${samplingFloor(own, shots).toFixed(3)} |`);
 }
 
-/** Error per pulse from P0(n) = A + B (1 − 2e)^n with the readout of the day, from the counts and from each model. */
+/**
+ * Error per pulse from P0(n) = A + B (1 − 2e)^n with the readout of the day, from the counts and
+ * from each model.
+ */
 function printDecay(): void {
   const sequences = runs.filter(({ experiment }) => experiment === "rb");
   if (sequences.length === 0) return;
