@@ -27,11 +27,11 @@ export interface Routed {
 const lookAhead = 20;
 const lookAheadWeight = 0.5;
 /** Repeated SWAPs of one qubit get less attractive by this much, so that others move too. */
-const decayStep = 0.001;
+const decayStep = 0.003;
 const decayWeight = 10;
 const decayReset = 5;
 /** What each CZ counts that a SWAP saves by merging with the gate before it, and what a coupler error does; in hops. */
-const mergeBonus = 0.2;
+const mergeBonus = 0.1;
 const errorWeight = 0.1;
 
 /**
