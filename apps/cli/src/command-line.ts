@@ -5,6 +5,7 @@ import { addCircuit } from "./commands/circuit.ts";
 import { addDevice } from "./commands/device.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEval } from "./commands/eval.ts";
+import { addExport } from "./commands/export.ts";
 import { addModel } from "./commands/model.ts";
 import { addQuickstart } from "./commands/quickstart.ts";
 import { addTrain } from "./commands/train.ts";
@@ -19,6 +20,7 @@ const groups: readonly AddCommands[] = [
   addQuickstart,
   addTrain,
   addEval,
+  addExport,
   addModel,
   addCircuit,
   addChip,

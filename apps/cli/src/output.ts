@@ -16,11 +16,14 @@ export interface Output {
   status(line: string): void;
 }
 
+/** Time between lines of progress where there is no terminal. */
+const plainIntervalMs = 5000;
+
 /** Creates the output of one command. */
 export function createOutput(options: { readonly json: boolean }): Output {
   const terminal = process.stderr.isTTY && process.env["TERM"] !== "dumb";
   let shown = "";
-  let lastPlain = 0;
+  let plain = { phase: "", since: 0, shown: false };
 
   const clear = (): void => {
     if (shown !== "") process.stderr.write("\r\u001b[2K");
@@ -56,9 +59,13 @@ export function createOutput(options: { readonly json: boolean }): Output {
         status(line);
         return;
       }
+      // Elsewhere: a line every few seconds, and nothing of what is over in a moment.
       const now = Date.now();
-      if (now - lastPlain < 5000 && progress.done !== progress.total) return;
-      lastPlain = now;
+      if (progress.phase !== plain.phase)
+        plain = { phase: progress.phase, since: now, shown: false };
+      const isEnd = plain.shown && progress.done === progress.total;
+      if (now - plain.since < plainIntervalMs && !isEnd) return;
+      plain = { phase: progress.phase, since: now, shown: !isEnd };
       process.stderr.write(`${line}\n`);
     },
   };

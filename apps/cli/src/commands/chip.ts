@@ -163,13 +163,14 @@ function addFit(chip: Command, signal: AbortSignal): void {
           [
             ...fit.parameters.map(
               (row) =>
-                `${row.name.padEnd(34)} ${row.value.toPrecision(4).padStart(10)}  [${row.low.toPrecision(4)}, ${row.high.toPrecision(4)}]`,
+                `${row.name.padEnd(34)} ${row.value.toPrecision(4).padStart(10)}  [${row.low.toPrecision(4)}, ${row.high.toPrecision(4)}]${row.adopted ? "" : "  offered, left out"}`,
             ),
             "",
             ...fit.runs.map(
               (run) =>
-                `${run.id.padEnd(34)} ${run.used ? "fitted   " : "predicted"}  TVD ${run.tvd.toFixed(3)}  sampling floor ${run.floor.toFixed(3)}`,
+                `${run.id.padEnd(34)} ${run.used ? "fitted   " : "predicted"}  TVD ${run.tvd.toFixed(3)} (was ${run.tvdBefore.toFixed(3)})  sampling floor ${run.floor.toFixed(3)}`,
             ),
+            ...fit.skipped.map((run) => `${run.id.padEnd(34)} skipped: ${run.reason}`),
             ...(options.out === undefined ? [] : ["", `wrote ${options.out}`]),
           ].join("\n"),
       );

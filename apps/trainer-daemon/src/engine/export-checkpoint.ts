@@ -1,52 +1,38 @@
 /** Files of a trained adapter in a published format. */
-import { saveAdapter, toLora } from "@qtune/adapters";
-import { QtuneError } from "@qtune/base";
+import { type Abortable, type OnProgress, QtuneError } from "@qtune/base";
 import { trainingV1 } from "@qtune/contracts";
-import type { EvaluationTarget } from "@qtune/trainer";
+import { type AdapterExportFormat, type ExportAdapterOptions, exportAdapter } from "@qtune/trainer";
 
 const { ExportFormat } = trainingV1;
 
-/**
- * Writes an export into an empty folder.
- *
- * Errors: failed_precondition where the adapter is not linear in its input, with the reason; unimplemented for formats
- *         that this daemon does not write.
- */
+/** Format of the adapter alone, and of the model with the adapter merged in. */
+const formats: Readonly<
+  Record<number, { readonly alone?: AdapterExportFormat; readonly merged?: AdapterExportFormat }>
+> = {
+  [ExportFormat.EXPORT_FORMAT_PEFT]: { alone: "peft" },
+  [ExportFormat.EXPORT_FORMAT_SAFETENSORS]: { alone: "safetensors", merged: "merged" },
+  [ExportFormat.EXPORT_FORMAT_GGUF]: { merged: "gguf" },
+  [ExportFormat.EXPORT_FORMAT_GGUF_LORA]: { alone: "gguf-lora" },
+};
+
+/** Writes an export into an empty folder. Errors: invalid_argument for a format that does not exist merged, or alone. */
 export async function exportCheckpoint(
-  target: EvaluationTarget,
+  target: Pick<ExportAdapterOptions, "model" | "adapter">,
   request: {
     readonly format: trainingV1.ExportFormat;
     readonly merge: boolean;
     readonly directory: string;
   },
+  options: Abortable & { readonly onProgress: OnProgress },
 ): Promise<void> {
-  const { adapter, model } = target;
-  if (adapter === undefined) {
-    throw new QtuneError("invalid_argument", "expected a checkpoint with an adapter", {
-      where: "name",
-    });
-  }
-  if (request.merge) {
+  const row = formats[request.format] ?? {};
+  const format = request.merge ? row.merged : row.alone;
+  if (format === undefined) {
     throw new QtuneError(
-      "unimplemented",
-      "this daemon exports adapters; `qtune merge` merges a downloaded one into its model",
-      { where: "merge" },
+      "invalid_argument",
+      "expected PEFT, SAFETENSORS or GGUF_LORA, or with `merge` SAFETENSORS or GGUF",
+      { where: "format" },
     );
   }
-  const provenance = { base: { name: model.identity.source, sha256: model.identity.sha256 } };
-  switch (request.format) {
-    case ExportFormat.EXPORT_FORMAT_SAFETENSORS:
-      return saveAdapter(request.directory, adapter.adapter, adapter.values, provenance);
-    case ExportFormat.EXPORT_FORMAT_PEFT: {
-      const lora =
-        adapter.adapter.config.kind === "lora" ? adapter : toLora(adapter.adapter, adapter.values);
-      return saveAdapter(request.directory, lora.adapter, lora.values, provenance);
-    }
-    default:
-      throw new QtuneError(
-        "unimplemented",
-        "expected PEFT or SAFETENSORS; `qtune export` writes GGUF from a downloaded adapter",
-        { where: "format" },
-      );
-  }
+  await exportAdapter({ ...target, format, directory: request.directory, ...options });
 }

@@ -197,11 +197,13 @@ export function createRunEngine(options: RunEngineOptions): RunEngine {
       yield* generate(opened, request, { signal });
     },
 
-    exportAdapter: async (target, request, { signal }) => {
-      if (target.kind !== "checkpoint")
+    exportAdapter: async (target, request, { signal, onProgress }) => {
+      const { adapter } = await openTarget(target, "", { signal });
+      if (target.kind !== "checkpoint" || adapter === undefined) {
         throw new QtuneError("invalid_argument", "expected a checkpoint", { where: "name" });
-      const opened = await openTarget(target, "", { signal });
-      await exportCheckpoint(opened, request);
+      }
+      const { model } = await library.open(parseRunConfig(target.configJson).model, { signal });
+      await exportCheckpoint({ model, adapter }, request, { signal, onProgress });
     },
 
     listCheckpoints: async (runDirectory) =>
