@@ -33,6 +33,8 @@ export interface ReadCircuitOptions {
   readonly resolveInclude?: ((path: string) => string | undefined) | undefined;
   /** Values for `input` variables of OpenQASM 3 that decide about the circuit's shape. */
   readonly inputs?: Readonly<Record<string, number>> | undefined;
+  /** Longer programs, and those that execute more statements while they are lowered, are refused. Default 10,000,000. */
+  readonly maxOperations?: number | undefined;
   /** Texts of more characters (or bytes) are refused. Default 200,000,000. */
   readonly maxSize?: number | undefined;
 }
@@ -51,7 +53,7 @@ export type ReadCircuitResult =
  *
  * Effect: pure, but for calls of `resolveInclude`. Problems of the text are returned, not thrown.
  * Cost:   linear in the text.
- * Errors: resource_exhausted for more than 10,000,000 operations.
+ * Errors: resource_exhausted beyond `maxOperations`.
  *
  * @example
  * const { circuit, issues } = readCircuit(text, { fileName: "bell.qasm" });
@@ -112,15 +114,15 @@ function decodeText(bytes: Uint8Array): string {
 }
 
 function parseAs(format: CircuitFormat, text: string, options: ReadCircuitOptions): Circuit {
-  const { fileName, strict, resolveInclude, inputs } = options;
+  const { fileName, strict, resolveInclude, inputs, maxOperations } = options;
   switch (format) {
     case "qasm2":
-      return parseQasm2(text, { fileName, strict, resolveInclude });
+      return parseQasm2(text, { fileName, strict, resolveInclude, maxOperations });
     case "qasm3":
-      return parseQasm3(text, { fileName, resolveInclude, inputs });
+      return parseQasm3(text, { fileName, resolveInclude, inputs, maxOperations });
     case "originir":
     case "originir2":
-      return parseOriginir(text, { fileName });
+      return parseOriginir(text, { fileName, maxOperations });
     case "json":
       return parseCircuitJson(text, { fileName });
     default:

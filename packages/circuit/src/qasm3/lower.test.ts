@@ -471,6 +471,32 @@ describe.skipIf(folder === undefined)("the examples of the specification", () =>
   });
 });
 
+test("the short way through a program gives what the long way gives", () => {
+  const lines = [
+    "h q[0];",
+    "rz(-3*pi/4) q[1];",
+    "u(0.5, 1e-3, -pi) q[2];",
+    "cx q[0], q[2];",
+    "cp(pi/8) q[2],q[1];",
+    "g(2*pi) q[0];",
+  ];
+  const program = (text: string): Circuit =>
+    parse(`gate u(a, b, c) p { U(a, b, c) p; } gate g(a) p { rx(a) p; } qubit[3] q; ${text}`);
+  // a comment before the semicolon keeps a statement from the short way
+  const long = program(lines.map((line) => line.replace(";", " /* */;")).join("\n"));
+  expect(program(lines.join("\n"))).toEqual(long);
+  for (const bad of [
+    "h q[3];",
+    "cx q[0], q[0];",
+    "rz(1, 2) q[0];",
+    "cx q[0];",
+    "rz(1/0) q[0];",
+    "rz(pi/0) q[0];",
+  ]) {
+    expect(issuesOf(`${head}qubit[3] q;\n${bad}`).length, bad).toBe(1);
+  }
+});
+
 test("binding after lowering gives what lowering with values gives", () => {
   const text =
     "input float t; qubit[2] q; ctrl @ rx(t / 2) q[0], q[1]; gate g(a) p { rz(a) p; gphase(a / 2); } g(t) q[0];";

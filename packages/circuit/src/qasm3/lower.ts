@@ -231,20 +231,82 @@ function finish(state: Lowering): Circuit {
 function lowerText(state: Lowering): void {
   const { source } = state;
   let ended = false;
-  forEachStatement(createSyntaxReader(source), (item) => {
-    if (ended) return;
-    if (item.rule === "version") {
-      checkVersion(state, item);
-      return;
-    }
-    const flow = guarded(state, item, () => lowerStatementOrScope(state, item));
-    if (flow === "end") ended = true;
-    else if (flow !== "next")
-      failNode(source, item, {
-        where: "statement",
-        expected: "break, continue and return only inside of loops and subroutines",
-      });
-  });
+  forEachStatement(
+    createSyntaxReader(source),
+    (item) => {
+      if (ended) return;
+      if (item.rule === "version") {
+        checkVersion(state, item);
+        return;
+      }
+      const flow = guarded(state, item, () => lowerStatementOrScope(state, item));
+      if (flow === "end") ended = true;
+      else if (flow !== "next") {
+        failNode(source, item, {
+          where: "statement",
+          expected: "break, continue and return only inside of loops and subroutines",
+        });
+      }
+    },
+    (offset) => (ended ? undefined : quickGateCall(state, offset)),
+  );
+}
+
+/** A gate on one or two indexed qubits with numbers for angles: most of what long programs consist of. */
+const quickCall =
+  /([A-Za-z_]\w*)(?:\(([\w.*/+, -]*)\))? ([A-Za-z_]\w*)\[(\d{1,7})\](?:, ?([A-Za-z_]\w*)\[(\d{1,7})\])?;/y;
+const quickAngle = /^ *(-?)(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)|(?:(\d+)\*)?pi(?:\/(\d+))?) *$/;
+
+/**
+ * Lowers a statement of that form without a syntax tree and returns the offset behind it; nothing, and no effect, for
+ * any other statement and for whatever is wrong with it.
+ */
+function quickGateCall(state: Lowering, offset: number): number | undefined {
+  quickCall.lastIndex = offset;
+  const match = quickCall.exec(state.source.text);
+  if (match === null) return undefined;
+  const [text, name = "", angleText, register = "", index = "", second, secondIndex = ""] = match;
+  const scope = state.scopes[0];
+  const entity = scope?.get(name);
+  if (entity?.kind !== "gate" || entity.template !== undefined || entity.phase !== undefined)
+    return undefined;
+  const qubit = quickQubit(scope, register, index);
+  const other = second === undefined ? undefined : quickQubit(scope, second, secondIndex);
+  if (qubit === undefined || qubit === other || (second !== undefined && other === undefined))
+    return undefined;
+  const qubits = other === undefined ? [qubit] : [qubit, other];
+  const angles = angleText === undefined ? noAngles : quickAngles(angleText);
+  if (angles === undefined || qubits.length !== entity.qubits || angles.length !== entity.angles)
+    return undefined;
+  if (angles.length > 0 && scope?.has("pi") === true) return undefined;
+  emit(state, { kind: "gate", gate: entity.name, qubits, angles });
+  return offset + text.length;
+}
+
+const noAngles: readonly number[] = [];
+
+function quickQubit(
+  scope: Map<string, Entity> | undefined,
+  register: string,
+  index: string,
+): number | undefined {
+  const entity = scope?.get(register);
+  return entity?.kind === "qubits" && !entity.single ? entity.qubits[Number(index)] : undefined;
+}
+
+function quickAngles(text: string): readonly number[] | undefined {
+  const angles: number[] = [];
+  for (const part of text.split(",")) {
+    const match = quickAngle.exec(part);
+    if (match === null) return undefined;
+    const [, sign, digits, factor = "1", divisor = "1"] = match;
+    const size =
+      digits === undefined ? (Number(factor) * Math.PI) / Number(divisor) : Number(digits);
+    const angle = (sign === "-" ? -size : size) + 0; // −0 becomes 0
+    if (!Number.isFinite(angle)) return undefined;
+    angles.push(angle);
+  }
+  return angles;
 }
 
 function checkVersion(state: Lowering, item: SyntaxNode): void {

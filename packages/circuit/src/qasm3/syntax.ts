@@ -85,20 +85,32 @@ export function parseQasm3Syntax(
   return { rule: "program", children, start: 0, end: text.length };
 }
 
-/** Reads statement by statement; one that is wrong is reported and skipped. */
-export function forEachStatement(reader: SyntaxReader, visit: (node: SyntaxNode) => void): void {
+/**
+ * Reads statement by statement; one that is wrong is reported and skipped.
+ *
+ * @param quick may deal with a statement by itself: given its offset, it returns the offset behind it, or nothing.
+ */
+export function forEachStatement(
+  reader: SyntaxReader,
+  visit: (node: SyntaxNode) => void,
+  quick: (offset: number) => number | undefined = () => undefined,
+): void {
   const { source } = reader;
   let first = true;
   while (reader.token.kind !== "end") {
     const begin = reader.token.start;
     try {
-      const node =
-        first && isWord(reader, "OPENQASM") ? readVersion(reader) : readStatementOrScope(reader);
+      const behind = reader.token.kind === "name" ? quick(begin) : undefined;
+      if (behind !== undefined) {
+        first = false;
+        advance(reader, behind);
+        continue;
+      }
+      const isVersion = first && isWord(reader, "OPENQASM");
       first = false;
-      visit(node);
+      visit(isVersion ? readVersion(reader) : readStatementOrScope(reader));
     } catch (error) {
       if (!(error instanceof StatementFault)) throw error;
-      first = false;
       reader.depth = 0;
       if (source.problems > 10 * source.maxIssues) return;
       recover(reader, begin);

@@ -89,7 +89,6 @@ export const keywords: ReadonlySet<string> = new Set([
   "false",
 ]);
 
-const space = /(?:[ \t\r\n\ufeff]+|\/\/[^\n\r]*|\/\*[\s\S]*?\*\/)*/y;
 const number =
   /(?:(?:0[xX](?:[0-9a-fA-F]_?)*[0-9a-fA-F])|(?:0[oO](?:[0-7]_?)*[0-7])|(?:0[bB](?:[01]_?)*[01])|(?:(?:\d(?:_?\d)*\.(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d(?:_?\d)*)?|\d(?:_?\d)*[eE][+-]?\d(?:_?\d)*)|\d(?:_?\d)*)/y;
 const unit = /[ \t]*(?:(im)|(dt|ns|us|µs|μs|ms|s))(?![\p{L}\p{Nl}\d_])/uy;
@@ -106,18 +105,75 @@ function match(pattern: RegExp, text: string, at: number): string | undefined {
 }
 
 /** Returns the offset behind white space and comments. Errors: a comment that does not end. */
-export function skipSpace(source: Source, at: number): number {
+export function skipSpace(source: Source, from: number): number {
   const { text } = source;
-  const start = at + (match(space, text, at)?.length ?? 0);
-  if (text.startsWith("/*", start))
-    fail(source, { where: "comment", offset: start, expected: "*/", given: "the end of the file" });
-  return start;
+  let at = from;
+  for (;;) {
+    const code = text.charCodeAt(at);
+    if (code === 32 || code === 10 || code === 13 || code === 9 || code === 0xfeff) {
+      at += 1;
+      continue;
+    }
+    if (code !== 47) return at;
+    const next = text.charCodeAt(at + 1);
+    if (next === 47) {
+      while (at < text.length && text.charCodeAt(at) !== 10 && text.charCodeAt(at) !== 13) at += 1;
+    } else if (next === 42) {
+      const close = text.indexOf("*/", at + 2);
+      if (close === -1) {
+        fail(source, {
+          where: "comment",
+          offset: at,
+          expected: "*/",
+          given: "the end of the file",
+        });
+      }
+      at = close + 2;
+    } else return at;
+  }
 }
+
+/** The most frequent tokens without regular expressions: plain names and integers, single symbols. */
+function quickToken(text: string, start: number): Token | undefined {
+  const code = text.charCodeAt(start);
+  if (isPlainLetter(code)) {
+    let at = start + 1;
+    let next = text.charCodeAt(at);
+    while (isPlainLetter(next) || isDigit(next)) next = text.charCodeAt(++at);
+    if (next >= 128) return undefined;
+    const word = text.slice(start, at);
+    return { kind: keywords.has(word) ? "keyword" : "name", text: word, start, end: at };
+  }
+  if (isDigit(code)) {
+    let at = start + 1;
+    let next = text.charCodeAt(at);
+    while (isDigit(next)) next = text.charCodeAt(++at);
+    if (endsInteger.includes(next))
+      return { kind: "integer", text: text.slice(start, at), start, end: at };
+    return undefined;
+  }
+  const single = singles.get(code);
+  return single === undefined ? undefined : { kind: "symbol", text: single, start, end: start + 1 };
+}
+
+function isPlainLetter(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code === 95;
+}
+
+/** `]`, `,`, `)`, `;`, `:`, `}`: behind them no unit or fraction can follow. */
+const endsInteger: readonly number[] = [93, 44, 41, 59, 58, 125];
+
+/** Symbols that start no longer one. */
+const singles: ReadonlyMap<number, string> = new Map(
+  [...";,[](){}:@"].map((symbol) => [symbol.charCodeAt(0), symbol]),
+);
 
 /** Returns the token at an offset, white space skipped. Errors: a character that starts no token. */
 export function tokenAt(source: Source, from: number): Token {
   const { text } = source;
   const start = skipSpace(source, from);
+  const quick = quickToken(text, start);
+  if (quick !== undefined) return quick;
   const token = (kind: TokenKind, piece: string): Token => ({
     kind,
     text: piece,

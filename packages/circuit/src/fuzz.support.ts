@@ -1,0 +1,191 @@
+/** Inputs for fuzzing readers: programs of ours (and real ones, where they are at hand) with random damage. Tests only. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { expect } from "vitest";
+import { QtuneError, type Random } from "@qtune/base";
+import { dataRoot } from "@qtune/testkit";
+import { gallery } from "./draw/gallery.ts";
+import { circuitFormats, printCircuit, readCircuit } from "./read.ts";
+import { validateCircuit } from "./validate.ts";
+
+const ownPrograms: readonly string[] = [
+  'OPENQASM 2.0; include "qelib1.inc"; opaque o a; gate g(a,b) x,y { rz(sin(a)/2-b^2) x; cx x,y; barrier x; } qreg q[3]; creg c[3]; g(pi,-1e-3) q[0],q; measure q -> c; if(c==5) reset q[1]; barrier q;',
+  'OPENQASM 3.0; include "stdgates.inc"; const int n = 2; input float t; gate g(a) p { ctrl @ gphase(a) p; inv @ pow(2) @ s p; } qubit[4] q; bit[4] c; for int i in [0:n] { if (i == 1) continue; g(2*t) q[i]; } def f(qubit p, int k) -> bit { bit b; b = measure p; return b; } c[0] = f(q[1], 3); while (c[0] == 1) { x q[0]; c[0] = measure q[0]; } switch (c) { case 1, 2 { h q[1]; } default { } } let a = q[0:1] ++ q[{3}]; array[float[64], 2, 2] m = {{1, 2}, {3, 4}}; rz(m[1, 0]) a[2]; delay[10ns] q; @x y\nbarrier q[0];',
+  "QINIT 3\nCREG 3\nQGATE g a,b,(p)\nRX a,(p/2+PI)\nCNOT a,b\nENDQGATE\ng q[0],q[1],(0.5)\nCONTROL q[2]\nDAGGER\nU4 q[0],(1,2,3,4)\nENDDAGGER\nENDCONTROL\nMEASURE q,c\nQIF c[0]+2*c[1]==2 && !c[2]\nX q[0]\nELSE\nQWHILE c[1]\nRESET q[1]\nENDQWHILE\nENDQIF\nBARRIER q\nIDLE q[0],(30)",
+];
+
+const words: readonly string[] = [
+  "qreg",
+  "creg",
+  "gate",
+  "{",
+  "}",
+  "(",
+  ")",
+  "[",
+  "]",
+  ";",
+  ",",
+  "->",
+  "==",
+  "if",
+  "measure",
+  "reset",
+  "barrier",
+  "opaque",
+  "include",
+  '"',
+  "pi",
+  "1e309",
+  "99999999999999999999",
+  "-",
+  "+",
+  "*",
+  "/",
+  "**",
+  "^",
+  "ctrl @",
+  "inv @",
+  "pow(0.5) @",
+  "for int i in [0:9] ",
+  "while (true) ",
+  "def f() { f(); }",
+  "let a = ",
+  "array[int, 3]",
+  "bit[3] c;",
+  "qubit q;",
+  "$0",
+  "@a b\n",
+  "#pragma x\n",
+  "cal {",
+  "/*",
+  "//",
+  "\n",
+  "\0",
+  "\ufeff",
+  "é",
+  "𝒳",
+  "QINIT 2\n",
+  "CREG 2\n",
+  "DAGGER\n",
+  "ENDDAGGER\n",
+  "CONTROL q[0]\n",
+  "ENDCONTROL\n",
+  "QIF c[0]\n",
+  "QENDIF\n",
+  "ELSE\n",
+  "QGATE g a\n",
+  "ENDQGATE\n",
+  "c[0]=!c[1]\n",
+  '{"schema":"qtune.circuit/1",',
+  '"operations":[',
+  '"kind":"gate"',
+  "null",
+  "1".repeat(400),
+  "(".repeat(300),
+  "-".repeat(300),
+];
+
+/** Programs to damage: ours in every format, and the small ones of the data folder. */
+export function fuzzSeeds(): readonly string[] {
+  const printed = gallery.flatMap(([, circuit]) =>
+    circuitFormats.flatMap((format) => {
+      try {
+        return [printCircuit(circuit, format)];
+      } catch (error) {
+        if (error instanceof QtuneError) return []; // this format cannot say it
+        throw error;
+      }
+    }),
+  );
+  return [...ownPrograms, ...printed, ...realPrograms()];
+}
+
+function realPrograms(): readonly string[] {
+  const folders = ["qasm/qasmbench/small", "qasm/openqasm3"]
+    .map((name) => path.join(dataRoot(), name))
+    .filter(existsSync);
+  return folders.flatMap((folder) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && /\.(qasm|inc)$/.test(entry.name))
+      .map((entry) => readFileSync(path.join(entry.parentPath, entry.name), "utf8"))
+      .filter((text) => text.length < 3000),
+  );
+}
+
+/** Returns a seed with one to six pieces removed, doubled, replaced or moved, or with words put in. */
+export function damage(seed: string, seeds: readonly string[], random: Random): string {
+  let text = seed;
+  const wounds = 1 + random.nextBelow(6);
+  for (let i = 0; i < wounds; i++) {
+    const at = random.nextBelow(text.length + 1);
+    const length = random.nextBelow(1 + Math.min(40, text.length - at));
+    const piece = text.slice(at, at + length);
+    switch (random.nextBelow(6)) {
+      case 0:
+        text = text.slice(0, at) + text.slice(at + length);
+        break;
+      case 1:
+        text = text.slice(0, at) + piece + text.slice(at);
+        break;
+      case 2:
+        text =
+          text.slice(0, at) +
+          String.fromCharCode(random.nextBelow(random.nextBelow(8) === 0 ? 65536 : 128)) +
+          text.slice(at + 1);
+        break;
+      case 3: {
+        const other = seeds[random.nextBelow(seeds.length)] ?? "";
+        const from = random.nextBelow(other.length + 1);
+        text = text.slice(0, at) + other.slice(from, from + random.nextBelow(60)) + text.slice(at);
+        break;
+      }
+      default:
+        text =
+          text.slice(0, at) +
+          (words[random.nextBelow(words.length)] ?? "") +
+          text.slice(at + length);
+    }
+  }
+  return text;
+}
+
+/** Reads a text as every format: the answer is a sound circuit that prints, or issues that say where. */
+export function expectClearAnswer(text: string): void {
+  for (const format of [undefined, ...circuitFormats]) {
+    const start = performance.now();
+    try {
+      const { circuit, issues } = readCircuit(text, {
+        format,
+        fileName: "fuzz",
+        maxOperations: 5000,
+      });
+      if (circuit === undefined) {
+        expect(issues.length).toBeGreaterThan(0);
+        for (const issue of issues)
+          expect(issue.expected ?? issue.hint).not.toMatch(/internal|undefined|\[object/);
+      } else if (circuit.operations.length < 1000) {
+        expect(validateCircuit(circuit)).toEqual([]);
+        printAll(circuit);
+      }
+    } catch (error) {
+      // loops without end are stopped by their limit
+      if (!(error instanceof QtuneError && error.code === "resource_exhausted"))
+        throw new Error(`as ${format ?? "detected"}: ${JSON.stringify(text)}`, { cause: error });
+    }
+    if (performance.now() - start > 20_000)
+      throw new Error(
+        `took ${performance.now() - start} ms as ${format ?? "detected"}: ${JSON.stringify(text)}`,
+      );
+  }
+}
+
+function printAll(circuit: Parameters<typeof printCircuit>[0]): void {
+  for (const format of circuitFormats) {
+    try {
+      printCircuit(circuit, format);
+    } catch (error) {
+      if (!(error instanceof QtuneError) || error.code === "internal") throw error;
+    }
+  }
+}
