@@ -1,195 +1,163 @@
 /**
- * Times a LoRA training step (q and v) on real shapes with random weights, and prints tokens per second.
+ * Times forward + backward of a complete decoder with adapters on q_proj and v_proj, random weights, and compares it with
+ * torch + transformers + PEFT in the same run where a Python with these packages is named.
  *
- * node --conditions=@qtune/source bench/training-step.ts minimind2 8x64 8 [profile]
+ * node --conditions=@qtune/source bench/training-step.ts [--shapes minimind2|smollm2|llama1b] [--batch 8x64] [--rank 8]
+ *   [--labelled 0.3] [--base float32|int8|int4] [--adapter lora|host] [--steps 7] [--profile DIR] [--peer PYTHON]
+ *
+ * Logits are computed at labelled positions only, on both sides. CPU time is printed because it says more than wall time on a
+ * machine that others use.
  */
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { parseArgs } from "node:util";
 import { createRandom } from "@qtune/base";
-import { openWeightStore, type HostHandler, type WeightSource } from "@qtune/graph";
-import { createTrainingProgram, type ModelConfig, type OnLinear, type Sequence } from "@qtune/llm";
+import { openWeightStore } from "@qtune/graph";
+import {
+  createTrainingProgram,
+  estimateDecoderMemory,
+  type BaseWeights,
+  type DecoderProgram,
+  type Sequence,
+} from "@qtune/llm";
+import {
+  benchConfig,
+  benchHost,
+  benchLora,
+  benchTensors,
+  freeCircuits,
+  type ShapeName,
+} from "./shapes.support.ts";
 
-const shapes = {
-  minimind2: { layers: 8, hidden: 512, heads: 8, kvHeads: 2, headDim: 64, ffn: 1408, vocab: 6400 },
-  smollm2: { layers: 30, hidden: 576, heads: 9, kvHeads: 3, headDim: 64, ffn: 1536, vocab: 49152 },
-  llama1b: {
-    layers: 16,
-    hidden: 2048,
-    heads: 32,
-    kvHeads: 8,
-    headDim: 64,
-    ffn: 8192,
-    vocab: 128256,
+const { values: flags } = parseArgs({
+  options: {
+    shapes: { type: "string", default: "minimind2" },
+    batch: { type: "string", default: "8x64" },
+    rank: { type: "string", default: "8" },
+    labelled: { type: "string", default: "0.3" },
+    base: { type: "string", default: "float32" },
+    adapter: { type: "string", default: "lora" },
+    steps: { type: "string", default: "7" },
+    profile: { type: "string" },
+    peer: { type: "string" },
+    peers: { type: "boolean" },
   },
-};
-
-export function benchConfig(name: keyof typeof shapes): ModelConfig {
-  return {
-    ...shapes[name],
-    architecture: "llama",
-    maxPositions: 8192,
-    rope: { theta: 1e5, scaling: { kind: "default" } },
-    eps: 1e-5,
-    tied: true,
-    qkvBias: false,
-    outputBias: false,
-    mlpBias: false,
-    qkNorm: false,
-    slidingWindow: undefined,
-    bosId: 1,
-    eosIds: [2],
-    padId: 0,
-    storedDtype: "float32",
-  };
-}
-
-/** Random weights that are made when read. */
-export function benchTensors(config: ModelConfig): ReadonlyMap<string, WeightSource> {
-  const tensors = new Map<string, WeightSource>();
-  const add = (name: string, shape: readonly number[], center = 0): void => {
-    const size = shape.reduce((product, dim) => product * dim, 1);
-    const scale = center === 1 ? 0.1 : 1 / Math.sqrt(shape.at(-1) ?? 1);
-    const readFloat32: WeightSource["readFloat32"] = async ({ elements } = {}) => {
-      const random = createRandom(1, name, elements?.start ?? 0);
-      let state = random.nextUint32();
-      return Float32Array.from({ length: (elements?.end ?? size) - (elements?.start ?? 0) }, () => {
-        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-        return center + scale * (state / 2147483648 - 1) * 1.7;
-      });
-    };
-    tensors.set(name, { shape, readFloat32 });
-  };
-  const { hidden, heads, kvHeads, headDim, ffn, vocab } = config;
-  add("model.embed_tokens.weight", [vocab, hidden]);
-  add("model.norm.weight", [hidden], 1);
-  for (let layer = 0; layer < config.layers; layer++) {
-    const p = `model.layers.${layer}`;
-    add(`${p}.self_attn.q_proj.weight`, [heads * headDim, hidden]);
-    add(`${p}.self_attn.k_proj.weight`, [kvHeads * headDim, hidden]);
-    add(`${p}.self_attn.v_proj.weight`, [kvHeads * headDim, hidden]);
-    add(`${p}.self_attn.o_proj.weight`, [hidden, heads * headDim]);
-    add(`${p}.mlp.gate_proj.weight`, [ffn, hidden]);
-    add(`${p}.mlp.up_proj.weight`, [ffn, hidden]);
-    add(`${p}.mlp.down_proj.weight`, [hidden, ffn]);
-    add(`${p}.input_layernorm.weight`, [hidden], 1);
-    add(`${p}.post_attention_layernorm.weight`, [hidden], 1);
-  }
-  return tensors;
-}
-
-export function benchLora(rank: number, sizes: Map<string, number>): OnLinear {
-  return ({ graph, module, path, x, y, inFeatures, outFeatures }) => {
-    if (module !== "q_proj" && module !== "v_proj") return y;
-    const a = graph.parameter(`${path}.lora_A.weight`, [rank, inFeatures]);
-    const b = graph.parameter(`${path}.lora_B.weight`, [outFeatures, rank]);
-    sizes.set(a.name, rank * inFeatures).set(b.name, rank * outFeatures);
-    return graph.add(y, graph.multiply(graph.linear(graph.linear(x, a), b), 2));
-  };
-}
-
-/** Adapters with a host operation between the two factors, computed at no cost: what the cuts alone cost. */
-export function benchHost(rank: number, sizes: Map<string, number>): OnLinear {
-  return ({ graph, module, path, x, y, inFeatures, outFeatures }) => {
-    if (module !== "q_proj" && module !== "v_proj") return y;
-    const a = graph.parameter(`${path}.lora_A.weight`, [rank, inFeatures]);
-    const b = graph.parameter(`${path}.lora_B.weight`, [outFeatures, rank]);
-    const theta = graph.parameter(`${path}.theta`, [4 * rank]);
-    sizes
-      .set(a.name, rank * inFeatures)
-      .set(b.name, rank * outFeatures)
-      .set(theta.name, 4 * rank);
-    const h = graph.linear(x, a);
-    const [q = h] = graph.hostOperation({ kind: "circuit", inputs: [h, theta], outputs: [h] });
-    return graph.add(y, graph.multiply(graph.linear(graph.add(h, q), b), 2));
-  };
-}
-
-const freeCircuits: Record<string, HostHandler> = {
-  circuit: async (calls) => calls.map(({ inputs: [h] }) => (h === undefined ? [] : [h])),
-  "circuit.vjp": async (calls) =>
-    calls.map(({ inputs: [, theta, dq] }) =>
-      theta === undefined || dq === undefined ? [] : [dq, theta],
-    ),
-};
-
-const [name = "minimind2", batch = "8x64", rank = "8", labelShare = "1", ...flags] =
-  process.argv.slice(2);
-const config = benchConfig(name as keyof typeof shapes);
-const [B = 8, T = 64] = batch.split("x").map(Number);
-const sizes = new Map<string, number>();
-const started = performance.now();
-const program = await createTrainingProgram({
-  config,
-  tensors: benchTensors(config),
-  onLinear: (flags.includes("host") ? benchHost : benchLora)(Number(rank), sizes),
-  hostOperations: freeCircuits,
-  threads: 2,
-  baseWeights: flags.includes("int8") ? "int8" : flags.includes("int4") ? "int4" : "float32",
-  profile: flags.includes("profile"),
-  prepack: !flags.includes("noprepack"),
-  ...(flags.includes("profile")
-    ? { weightStore: await openWeightStore({ directory: "/tmp/qtune-graph-profile" }) }
-    : {}),
 });
-console.log(
-  "compile",
-  Math.round(performance.now() - started),
-  "ms, graph",
-  Math.round(program.report.compileMs),
-  "nodes",
-  program.report.segments.map((s) => s.nodes).join(),
-);
+const config = benchConfig(flags.shapes as ShapeName);
+const [B = 8, T = 64] = flags.batch.split("x").map(Number);
+const rank = Number(flags.rank);
 const random = createRandom(3);
-program.bindParameters(
-  Object.fromEntries(
-    [...sizes].map(([n, size]) => [
-      n,
-      Float32Array.from({ length: size }, () => 0.02 * random.nextNormal()),
-    ]),
-  ),
-);
-const sequences: Sequence[] = Array.from({ length: B }, () => {
-  const ids = Array.from({ length: T }, () => random.nextBelow(config.vocab));
-  const first = Math.round(T * (1 - Number(labelShare)));
-  return { ids, labels: ids.map((id, t) => (t < first ? -100 : id)) };
-});
-const times: number[] = [];
-const cpus: number[] = [];
-for (let i = 0; i < 7; i++) {
-  const t0 = performance.now();
-  const cpu = process.cpuUsage();
-  const faults = process.resourceUsage().minorPageFault;
-  await program.run(sequences);
-  await program.takeGradients();
-  times.push(performance.now() - t0);
-  const used = process.cpuUsage(cpu);
-  if (i === 6) {
-    const count = process.resourceUsage().minorPageFault - faults;
-    console.log("last step: page faults", count, "system ms", (used.system / 1000).toFixed(0));
-  }
-  cpus.push((used.user + used.system) / 1000);
+
+function drawSequences(): Sequence[] {
+  const first = Math.round(T * (1 - Number(flags.labelled)));
+  return Array.from({ length: B }, () => {
+    const ids = Array.from({ length: T }, () => random.nextBelow(config.vocab));
+    return { ids, labels: ids.map((id, t) => (t < first ? -100 : id)) };
+  });
 }
-times.sort((a, b) => a - b);
-cpus.sort((a, b) => a - b);
-const median = times[3] ?? 0;
+
+/** Milliseconds of wall and CPU time of each step. */
+async function timeSteps(program: DecoderProgram, sequences: readonly Sequence[]) {
+  const wallMs: number[] = [];
+  const cpuMs: number[] = [];
+  for (let step = 0; step < Number(flags.steps); step++) {
+    const begunMs = performance.now();
+    const begun = process.cpuUsage();
+    await program.run(sequences);
+    await program.takeGradients();
+    const used = process.cpuUsage(begun);
+    wallMs.push(performance.now() - begunMs);
+    cpuMs.push((used.user + used.system) / 1000);
+  }
+  return { wallMs: median(wallMs), cpuMs: median(cpuMs) };
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}
+
+async function timeOurs() {
+  const sizes = new Map<string, number>();
+  const program = await createTrainingProgram({
+    config,
+    tensors: benchTensors(config),
+    onLinear: (flags.adapter === "host" ? benchHost : benchLora)(rank, sizes),
+    hostOperations: freeCircuits,
+    threads: 2,
+    baseWeights: flags.base as BaseWeights,
+    profile: flags.profile !== undefined,
+    ...(flags.profile === undefined
+      ? {}
+      : { weightStore: await openWeightStore({ directory: flags.profile }) }),
+  });
+  console.log(
+    `compiled in ${(program.report.compileMs / 1000).toFixed(1)} s, ${program.report.segments.length} segments`,
+  );
+  const drawn = [...sizes].map(([name, size]) => [
+    name,
+    Float32Array.from({ length: size }, () => 0.02 * random.nextNormal()),
+  ]);
+  program.bindParameters(Object.fromEntries(drawn) as Record<string, Float32Array>);
+  const sequences = drawSequences();
+  const times = await timeSteps(program, sequences);
+  await program.close();
+  return times;
+}
+
+function print(
+  label: string,
+  { wallMs, cpuMs }: { readonly wallMs: number; readonly cpuMs: number },
+): void {
+  const rate = (ms: number): string => ((1000 * B * T) / ms).toFixed(0);
+  console.log(
+    `${label}: ${wallMs.toFixed(0)} ms, ${rate(wallMs)} tokens/s; CPU ${cpuMs.toFixed(0)} ms, ${rate(cpuMs / 2)} tokens/s on two free cores`,
+  );
+}
+
+const ours = await timeOurs();
+print(`qtune ${flags.shapes} ${flags.batch} ${flags.base} ${flags.adapter}`, ours);
+const peak = readFileSync("/proc/self/status", "utf8").match(/VmHWM:\s*(\d+)/)?.[1];
+const labelled = B * Math.round(T * Number(flags.labelled));
+const { totalBytes } = estimateDecoderMemory({
+  config,
+  isTraining: true,
+  tokens: B * T,
+  longest: T,
+  labelled,
+  baseWeights: flags.base as BaseWeights,
+});
 console.log(
-  "cpu ms median",
-  cpus[3]?.toFixed(0),
-  "-> quiet tokens/s",
-  ((2000 * B * T) / (cpus[3] ?? 1)).toFixed(0),
+  `peak memory ${(Number(peak) / 1000).toFixed(0)} MB, predicted ${(totalBytes / 1e6).toFixed(0)} MB`,
 );
-console.log(
-  name,
-  batch,
-  "median",
-  median.toFixed(1),
-  "ms",
-  ((1000 * B * T) / median).toFixed(0),
-  "tokens/s; best",
-  ((1000 * B * T) / (times[0] ?? 1)).toFixed(0),
-);
-const { readFileSync } = await import("node:fs");
-console.log(
-  readFileSync("/proc/self/status", "utf8")
-    .match(/VmHWM.*|VmRSS.*/g)
-    ?.join(" "),
-);
-await program.close();
+if (flags.peer !== undefined) {
+  const script = path.join(import.meta.dirname, "peer-training-step.py");
+  const sizes = [
+    config.layers,
+    config.hidden,
+    config.heads,
+    config.kvHeads,
+    config.headDim,
+    config.ffn,
+    config.vocab,
+  ];
+  const given = {
+    sizes,
+    B,
+    T,
+    rank,
+    labelled: Number(flags.labelled),
+    dtype: flags.base === "float32" ? "float32" : "bfloat16",
+  };
+  const { stdout, stderr } = spawnSync(flags.peer, [script, JSON.stringify(given)], {
+    encoding: "utf8",
+  });
+  const peer = JSON.parse(
+    stdout.trim().split("\n").at(-1) ?? `{"error":${JSON.stringify(stderr)}}`,
+  ) as { wallMs: number; cpuMs: number; peakMb: number };
+  print(`torch + PEFT ${given.dtype}`, peer);
+  console.log(`peak memory ${peer.peakMb.toFixed(0)} MB`);
+  console.log(
+    `ratio by wall time ${(peer.wallMs / ours.wallMs).toFixed(2)}, by CPU time ${(peer.cpuMs / ours.cpuMs).toFixed(2)} (goal 1.20)`,
+  );
+}

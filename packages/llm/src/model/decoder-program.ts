@@ -146,6 +146,7 @@ export function createDecoderFeeds(config: ModelConfig): (sequences: readonly Se
   readonly count: number;
 } {
   const rope = createRopeCache(config);
+  let mask = causalMask(1);
   return (sequences) => {
     const layout = layOutRows(
       sequences.map(({ ids }) => ids),
