@@ -161,9 +161,10 @@ export function createDecoderFeeds(config: ModelConfig): (sequences: readonly Se
         { where: "sequences" },
       );
     }
+    if (mask.dims[0] !== layout.T) mask = causalMask(layout.T);
     const feeds = {
       ...layout.feeds,
-      mask: causalMask(layout.T),
+      mask,
       ...labelFeeds(labelled, layout.N),
     };
     return { feeds, tokens: layout.N, count: labelled.rows.length };
