@@ -87,3 +87,15 @@ test("counts add up site by site", () => {
   expect(count.bySite.reduce((sum, site) => sum + site.parameters, 0)).toBe(count.total);
   expect(count.bySite[0]?.parameters).toBe(4 * (1024 + 2048)); // layer 0 is plain LoRA
 });
+
+test("the classical controls have the parameters of their papers", () => {
+  const sites = decoderSites(widths["qwen3-8b"]); // q 4096 → 4096, v 4096 → 1024, 36 layers
+  const count = (options: AdapterOptions): number => countParameters(options, sites).total / 36;
+  expect(count({ kind: "vera", rank: 256 })).toBe(4096 + 256 + 1024 + 256);
+  expect(count({ kind: "ia3", rank: 1 })).toBe(4096 + 1024);
+  // A [64, 64] and [32, 64]; B of rank 8 on 64 × 64 and 32 × 64.
+  expect(count({ kind: "lokr", rank: 8 })).toBe(64 * 64 + 8 * 128 + 32 * 64 + 8 * 96);
+  const cores = 8 * 8 * 8 + 2 * 8 * 8 * 8 * 8 + 8 * 8 * 8;
+  const narrow = 8 * 8 * 8 + 8 * 8 * 8 * 8 + 8 * 8 * 4 * 8 + 8 * 8 * 4;
+  expect(count({ kind: "tt", rank: 8 })).toBe(cores + narrow);
+});

@@ -5,8 +5,11 @@ import type { AnsatzKind } from "@qtune/quantum-layer";
 /** Architectures of QTHA by their letters: A tensor network, B matrices, C circuit; BD, BE, BF put SiLU layers in its place. */
 export type QthaKind = "A" | "B" | "C" | "AB" | "BC" | "ABC" | "BD" | "BE" | "BF";
 
+/** Classical methods that save parameters too: the controls of a fair comparison. */
+export type ControlKind = "vera" | "lokr" | "tt" | "ia3";
+
 /** Every kind of adapter. */
-export type AdapterKind = "lora" | QthaKind;
+export type AdapterKind = "lora" | QthaKind | ControlKind;
 
 /** How the classical and the quantum branch join: `C h + Q q`, or their product element by element (version 1). */
 export type Fusion = "linear" | "hadamard";
@@ -60,7 +63,14 @@ export const publishedTensorTrain: TensorTrainConfig = {
 const qthaKinds: readonly QthaKind[] = ["A", "B", "C", "AB", "BC", "ABC", "BD", "BE", "BF"];
 
 /** All kinds, in the order of the documentation. */
-export const adapterKinds: readonly AdapterKind[] = ["lora", ...qthaKinds];
+export const adapterKinds: readonly AdapterKind[] = [
+  "lora",
+  ...qthaKinds,
+  "vera",
+  "lokr",
+  "tt",
+  "ia3",
+];
 
 /** Tells whether a kind contains a circuit. */
 export function hasCircuit(kind: AdapterKind): boolean {
@@ -69,12 +79,12 @@ export function hasCircuit(kind: AdapterKind): boolean {
 
 /** Tells whether a kind contains a tensor network. */
 export function hasTensorTrain(kind: AdapterKind): boolean {
-  return kind === "A" || kind === "AB" || kind === "ABC";
+  return kind === "A" || kind === "AB" || kind === "ABC" || kind === "tt";
 }
 
-/** Tells whether the update is linear in x, so that it can be merged into the weight. */
+/** Tells whether the update is a matrix that can be added to the weight. */
 export function isLinearKind(kind: AdapterKind): boolean {
-  return kind === "lora" || kind === "A" || kind === "B" || kind === "AB";
+  return !hasCircuit(kind) && !["BD", "BE", "BF", "ia3"].includes(kind);
 }
 
 /**

@@ -120,7 +120,7 @@ export function createAdapter(
       if (siteConfig === undefined || update === undefined) {
         throw new QtuneError(
           "failed_precondition",
-          `expected an adapter that is linear in x but ${siteConfig?.kind ?? "no adapter"} is not: a circuit or an activation stands between its factors; only lora, A, B and AB can be merged or exported as LoRA`,
+          `expected an adapter that is linear in x but ${siteConfig?.kind ?? "no adapter"} is not a matrix that could be added to the weight (a circuit or an activation stands inside, or it scales the output); lora, A, B, AB, vera, lokr and tt can be merged and exported as LoRA`,
           { where: site.path },
         );
       }

@@ -108,7 +108,7 @@ test("values that are not finite are not written", async () => {
   await expect(saveAdapter(directory, adapter, values, { base })).rejects.toThrow(name!);
 });
 
-describe.each(["A", "B", "AB"] as const)("%s as LoRA", (kind) => {
+describe.each(["A", "B", "AB", "vera", "lokr", "tt"] as const)("%s as LoRA", (kind) => {
   test("has the same update at every module", () => {
     const { adapter, values } = example(kind, { classicalLayers: [1] });
     const lora = toLora(adapter, values);

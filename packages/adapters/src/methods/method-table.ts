@@ -1,4 +1,5 @@
 import type { AdapterKind } from "../adapter-config.ts";
+import { ia3, lokr, tensorTrain, vera } from "./classical.ts";
 import { lora } from "./lora.ts";
 import type { AdapterMethod } from "./method.ts";
 import { linearQtha, qtha } from "./qtha.ts";
@@ -15,4 +16,8 @@ export const methodTable: Readonly<Record<AdapterKind, AdapterMethod>> = {
   BD: qtha,
   BE: qtha,
   BF: qtha,
+  vera,
+  lokr,
+  tt: tensorTrain,
+  ia3,
 };

@@ -22,6 +22,7 @@ import {
   pushRowsTransposed,
 } from "../tensor-train/tensor-train.ts";
 import { lowerCircuit } from "./lowered-circuit.ts";
+import { identityMatrix, multiply } from "./matrix.ts";
 import type { AdapterMethod, BuildContext, TensorSpec } from "./method.ts";
 
 /** Key of the host operation that runs the circuits: inputs h [T, r] and theta [P], output ⟨Z⟩ [T, r]. */
@@ -210,12 +211,6 @@ function fold(context: BuildContext): { readonly down: Tensor; readonly up: Tens
   };
 }
 
-function identityMatrix(size: number): Float32Array {
-  const values = new Float32Array(size * size);
-  for (let i = 0; i < size; i++) values[i * size + i] = 1;
-  return values;
-}
-
 /** Returns ⟨Z⟩ [T, r] of the circuit with angles h. */
 function runCircuit(
   { graph, site, config, loweredBlocks, tensor }: BuildContext,
@@ -305,20 +300,3 @@ export const linearQtha: AdapterMethod = {
     };
   },
 };
-
-/** Multiplies row-major matrices in float64. Shapes: a [m, k], b [k, n], result [m, n]. */
-function multiply(
-  a: ArrayLike<number>,
-  b: ArrayLike<number>,
-  [m, k, n]: readonly [number, number, number],
-): Float64Array {
-  const result = new Float64Array(m * n);
-  for (let row = 0; row < m; row++) {
-    for (let inner = 0; inner < k; inner++) {
-      const factor = a[row * k + inner]!; // [m, k]
-      for (let column = 0; column < n; column++)
-        result[row * n + column]! += factor * b[inner * n + column]!; // [k, n]
-    }
-  }
-  return result;
-}
