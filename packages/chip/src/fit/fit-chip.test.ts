@@ -144,6 +144,14 @@ describe("a fit to counts of a known chip", () => {
     expect(result.snapshot.couplers[0]?.values.conditionalPhaseRad).toBeUndefined();
   });
 
+  test("gives an offered parameter an interval with no effect in it, unless that is ruled out", () => {
+    for (const { adopted, gain = 0, low, high, before, value } of result.parameters) {
+      expect(low).toBeLessThanOrEqual(value);
+      expect(high).toBeGreaterThanOrEqual(value);
+      if (!adopted && gain < 3.84) expect(low <= before && before <= high).toBe(true);
+    }
+  });
+
   test("gives a snapshot with parent, method and errors", () => {
     expect(result.snapshot).toMatchObject({ kind: "fitted", parentId: newestSnapshot(chip).id });
     expect(result.snapshot.id).not.toBe(newestSnapshot(chip).id);

@@ -284,13 +284,18 @@ function describeOffered(
   const joined = joinParameter(model, maximum, parameter, j, fixed);
   const others = new Set([...fixed].filter((other) => other !== j));
   const guess = parameter.quantity.endsWith("Rad") ? 0.2 : 0.01;
+  const { low, high } = profileInterval(model, joined, j, guess, others);
+  const gain = 2 * (joined.logLikelihood - maximum.logLikelihood);
+  // Long sequences have several peaks: where no effect is as likely, the interval reaches to it.
+  const reach = gain < 3.841 ? [parameter.start] : [];
   return {
     name: parameter.name,
     value: joined.values[j] ?? 0,
-    ...profileInterval(model, joined, j, guess, others),
+    low: Math.min(low, ...reach),
+    high: Math.max(high, ...reach),
     before: parameter.start,
     adopted: false,
-    gain: 2 * (joined.logLikelihood - maximum.logLikelihood),
+    gain,
   };
 }
 
