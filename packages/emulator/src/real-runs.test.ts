@@ -34,6 +34,7 @@ describe.skipIf(chipFile === undefined || runs.length === 0)(
           fileName: "executed",
           format: "originir",
         });
+        if (circuit === undefined) throw new Error("the executed circuit cannot be read");
         const { compiled, probabilities = new Map() } = await runChipCircuit(circuit, {
           chip,
           layout: "physical",
