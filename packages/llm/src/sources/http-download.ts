@@ -147,6 +147,9 @@ function createStallGuard(stallMs: number, outer: AbortSignal | undefined): Stal
   return { signal, touch, stop: () => clearTimeout(timer) };
 }
 
+/** Progress is told after so many bytes, not with every packet. */
+const progressStepBytes = 2 ** 18;
+
 interface Body {
   readonly download: Download;
   readonly part: string;
@@ -158,19 +161,25 @@ interface Body {
 
 async function appendBody({ download, part, response, start, total, stall }: Body): Promise<void> {
   const handle = await open(part, start === 0 ? "w" : "r+");
+  const { label = download.url, onProgress } = download;
   let done = start;
+  let told = start;
+  const tell = (): void => {
+    told = done;
+    const progress = { phase: "download", done, unit: "bytes", message: label };
+    onProgress?.(total === undefined ? progress : { ...progress, total });
+  };
   try {
     for await (const chunk of response.body ?? []) {
       stall.touch();
       await handle.write(chunk, 0, chunk.byteLength, done);
       done += chunk.byteLength;
-      const { label = download.url, onProgress } = download;
-      const progress = { phase: "download", done, unit: "bytes", message: label };
-      onProgress?.(total === undefined ? progress : { ...progress, total });
+      if (done - told >= progressStepBytes) tell();
     }
   } finally {
     await handle.close();
   }
+  tell();
   if (total !== undefined && done !== total) {
     throw new QtuneError("unavailable", `the connection ended at ${done} of ${total} bytes`);
   }
