@@ -5,9 +5,12 @@ import {
   createGraph,
   differentiate,
   interpret,
+  type HostHandler,
   type Program,
   type Value,
 } from "./index.ts";
+import { optimise } from "./optimise.ts";
+import { isSegment, partition } from "./partition.ts";
 
 const open: Program[] = [];
 afterEach(async () => {
@@ -116,6 +119,26 @@ describe("a compiled program", () => {
     expect(Number(value?.data[0])).toBeCloseTo(Number(expected["loss"]?.data[0]), 10);
     gradients["dw"]?.forEach((v, i) => expect(v).toBeCloseTo(Number(expected["dw"]?.data[i]), 10));
   });
+});
+
+test("a value that is used in two shapes on the other side of a cut flows once", async () => {
+  const g = createGraph();
+  const x = g.input("x", "float", ["N", 4]);
+  const doubled = g.multiply(x, 2);
+  const halves = g.reshape(doubled, [-1, 2]);
+  const [host = x] = g.hostOperation({ kind: "keep", inputs: [doubled], outputs: [doubled] });
+  const y = g.add(g.reshape(g.add(host, doubled), [-1, 2]), halves);
+  const keep: HostHandler = async (calls) =>
+    calls.map(({ inputs: [value] }) => (value === undefined ? [] : [value]));
+  const { nodes } = optimise(g.nodes, [y]);
+  const outputs = partition(nodes, [y])
+    .steps.filter(isSegment)
+    .map((segment) => segment.outputs.length);
+  expect(outputs).toEqual([1, 1]);
+  const program = await compile(g, { outputs: { y }, hostOperations: { keep } });
+  open.push(program);
+  const result = await program.run({ x: { dims: [1, 4], data: Float32Array.of(1, 2, 3, 4) } });
+  expect(result["y"]).toMatchObject({ dims: [2, 2], data: Float32Array.of(6, 12, 18, 24) });
 });
 
 describe("errors", () => {

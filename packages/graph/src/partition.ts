@@ -71,6 +71,14 @@ export function partition(nodes: readonly Node[], outputs: readonly Tensor[]): P
     if (known === undefined) map.set(key, empty);
     return known ?? empty;
   };
+  /** Follows reshapes to the value they show: a segment repeats them, so that no value flows twice. */
+  const unshaped = (tensor: Tensor): Tensor => {
+    const producer = producers.get(tensor);
+    const [source] = producer?.inputs ?? [];
+    return producer?.op === "reshape" && source !== undefined && source.stage !== "constant"
+      ? unshaped(source)
+      : tensor;
+  };
   /** Marks a value that is needed outside its own segment; constants are then made in the first step segment. */
   const needOutside = (tensor: Tensor): void => {
     if (tensor.stage === "constant" || isComputed(tensor))
@@ -83,7 +91,7 @@ export function partition(nodes: readonly Node[], outputs: readonly Tensor[]): P
     if (sources.has(node.op) || output.stage === "constant") continue;
     put(places, home(output), []).push(node);
     for (const input of node.inputs) {
-      if (input.stage !== "constant" && home(input) !== home(output)) needOutside(input);
+      if (input.stage !== "constant" && home(input) !== home(output)) needOutside(unshaped(input));
     }
   }
   outputs.forEach(needOutside);
@@ -94,7 +102,7 @@ export function partition(nodes: readonly Node[], outputs: readonly Tensor[]): P
       const own = places.get(key) ?? [];
       const out = [...(exported.get(key) ?? [])];
       if (own.length > 0 || out.length > 0)
-        steps.push(makeSegment(stage, level, own, out, producers));
+        steps.push(makeSegment(stage, level, own, out, producers, home));
       const host = nodes.filter((node): node is Node<"hostOperation"> => {
         if (node.op !== "hostOperation") return false;
         const [result] = node.outputs;
@@ -143,22 +151,25 @@ function makeSegment(
   own: readonly Node[],
   outputs: readonly Tensor[],
   producers: ReadonlyMap<Tensor, Node>,
+  home: (tensor: Tensor) => string,
 ): Segment {
   const nodes: Node[] = [];
   const placed = new Set<Node>();
-  /** Places the constant nodes that a value needs, then the node itself. */
+  /** Places the constant nodes and foreign reshapes that a value needs, then the node itself. */
   const place = (node: Node): void => {
     if (placed.has(node)) return;
     placed.add(node);
-    for (const input of node.inputs) placeConstant(input);
+    for (const input of node.inputs) placeRepeated(input);
     nodes.push(node);
   };
-  const placeConstant = (tensor: Tensor): void => {
+  const placeRepeated = (tensor: Tensor): void => {
     const producer = producers.get(tensor);
-    if (producer !== undefined && tensor.stage === "constant") place(producer);
+    if (producer === undefined) return;
+    const isForeign = producer.op === "reshape" && home(tensor) !== `${stage}/${level}`;
+    if (tensor.stage === "constant" || isForeign) place(producer);
   };
   own.forEach(place);
-  outputs.forEach(placeConstant);
+  outputs.forEach(placeRepeated);
   const made = new Set(nodes.flatMap((node) => node.outputs));
   const inputs = new Set(nodes.flatMap((node) => node.inputs).filter((input) => !made.has(input)));
   return { stage, level, nodes, inputs: [...inputs], outputs };
