@@ -8,7 +8,8 @@ const shared: Options = {
   target: "es2023",
   sourcemap: true,
   clean: true,
-  treeshake: true,
+  // Rollup's pass over the bundle makes it a little smaller and takes most of the time.
+  treeshake: !fast,
   splitting: true,
   // Newer modules of Node (node:sqlite) exist under this name only.
   removeNodeProtocol: false,
@@ -24,9 +25,11 @@ export function packageConfig(overrides: Options = {}): Options | Options[] {
 export function appConfig(overrides: Options = {}): Options | Options[] {
   return defineConfig({
     ...shared,
-    entry: ["src/main.ts", "src/index.ts"],
+    entry: fast ? ["src/main.ts"] : ["src/main.ts", "src/index.ts"],
     dts: false,
     noExternal: [/^@qtune\//],
+    // Third-party code stays outside the bundle: some of it is native, some reads files beside itself.
+    external: [/^(?!@qtune\/)(?:@[a-z0-9-]+\/)?[a-z0-9][a-z0-9._-]*(?:\/.*)?$/],
     esbuildOptions: (options) => {
       options.conditions = ["@qtune/source", ...(options.conditions ?? [])];
     },

@@ -24,8 +24,12 @@ for (const pair of rest) {
   const [name, modelPath] = pair.split("=");
   const model = await llama.loadModel({ modelPath, vocabOnly: true });
   const cases = texts.map((text) => ({ text, ids: model.tokenize(text, true) }));
-  const ascii = (text) => text.replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
-  writeFileSync(path.join(out, `${name}.json`), `${ascii(JSON.stringify({ made, texts: cases }))}\n`);
+  const ascii = (text) =>
+    text.replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  writeFileSync(
+    path.join(out, `${name}.json`),
+    `${ascii(JSON.stringify({ made, texts: cases }))}\n`,
+  );
   await model.dispose();
 }
 await llama.dispose();
