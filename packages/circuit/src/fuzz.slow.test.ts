@@ -2,7 +2,7 @@
 import { describe, test } from "vitest";
 import { createRandom } from "@qtune/base";
 import { wantsSlowTests } from "@qtune/testkit";
-import { damage, expectClearAnswer, fuzzSeeds } from "./fuzz.support.ts";
+import { damage, expectClearAnswer, fuzzSeeds } from "./fuzz.suite.ts";
 
 describe.skipIf(!wantsSlowTests())("fuzzing", () => {
   test("a million damaged programs get a clear answer", { timeout: 24 * 3_600_000 }, () => {

@@ -25,7 +25,7 @@ export { addAngles, evaluateAngle, isBoundAngle, parameterAngle, scaleAngle } fr
 export { type CircuitBuilder, circuitBuilder } from "./builder.ts";
 export { bindCircuit, type ParameterValues } from "./bind.ts";
 export type { Observable, Pauli, PauliTerm } from "./observable.ts";
-export { allPauliZ, pauliZ } from "./observable.ts";
+export { allPauliZ, parseObservable, pauliZ, printObservable } from "./observable.ts";
 export { ringAnsatz, type RingAnsatzOptions, ringWeightCount } from "./ansatz/ring.ts";
 export type {
   Decomposition,
@@ -69,6 +69,7 @@ export {
   hardwareEfficientAnsatz,
   type HardwareEfficientOptions,
   type IsingCost,
+  multiplexedRotation,
   qaoaAnsatz,
   qft,
   randomCircuit,

@@ -154,6 +154,7 @@ export function amplitudeEncoding(amplitudes: {
       where: "amplitudes",
     });
   const operations: Operation[] = [];
+  const above = (q: number): readonly number[] => Array.from({ length: n - 1 - q }, (_, i) => q + 1 + i);
   for (let q = n - 1; q >= 0; q--) {
     // controls are the qubits above q; their pattern j selects the pair of blocks that RY splits
     const angles = Array.from({ length: 2 ** (n - 1 - q) }, (_, j) => {
@@ -162,7 +163,7 @@ export function amplitudeEncoding(amplitudes: {
       const high = Math.hypot(...magnitudes.subarray((2 * j + 1) * block, (2 * j + 2) * block));
       return 2 * Math.atan2(high, low);
     });
-    multiplexedRotation(operations, "RY", angles, q, n);
+    operations.push(...multiplexedRotation("RY", angles, q, above(q)));
   }
   let rest: Float64Array = phases;
   for (let q = 0; q < n; q++) {
@@ -176,7 +177,7 @@ export function amplitudeEncoding(amplitudes: {
       { length: pairs },
       (_, j) => ((rest[2 * j + 1] ?? 0) + (rest[2 * j] ?? 0)) / 2,
     );
-    multiplexedRotation(operations, "RZ", angles, q, n);
+    operations.push(...multiplexedRotation("RZ", angles, q, above(q)));
     rest = means;
   }
   const phase = rest[0] ?? 0;
@@ -189,29 +190,36 @@ export function amplitudeEncoding(amplitudes: {
   };
 }
 
-/** Rotates qubit q by `angles[j]` where the qubits above it read j: rotations between CX along a Gray code. */
-function multiplexedRotation(
-  operations: Operation[],
+/**
+ * Returns operations that rotate a qubit by `angles[j]` where the controls read j, the first control being the least
+ * significant bit; none where all angles are 0.
+ *
+ * Maths: rotations between CX along a Gray code (Möttönen, Vartiainen, Bergholm, Salomaa, quant-ph/0407010).
+ * Shapes: angles [2^k] for k controls; 2^k rotations and 2^k CX.
+ * Errors: invalid_argument when the number of angles does not fit.
+ */
+export function multiplexedRotation(
   rotation: "RY" | "RZ",
   angles: readonly number[],
-  q: number,
-  n: number,
-): void {
-  const k = n - 1 - q;
-  const count = 2 ** k;
+  target: number,
+  controls: readonly number[],
+): readonly Operation[] {
+  const count = 2 ** controls.length;
+  if (angles.length !== count) {
+    throw new QtuneError("invalid_argument", `expected ${count} angles for ${controls.length} controls but was given ${angles.length}`, { where: "angles" });
+  }
+  const gray = (i: number): number => i ^ (i >> 1);
   const mixed = Array.from({ length: count }, (_, i) => {
-    const gray = i ^ (i >> 1);
-    let sum = 0;
-    for (let j = 0; j < count; j++) sum += (parity(j & gray) === 0 ? 1 : -1) * (angles[j] ?? 0);
+    const sum = angles.reduce((total, angle, j) => total + (parity(j & gray(i)) === 0 ? angle : -angle), 0);
     return sum / count;
   });
-  if (mixed.every((angle) => Math.abs(angle) < 1e-15)) return;
-  for (let i = 0; i < count; i++) {
-    operations.push(gate(rotation, [q], mixed[i] ?? 0));
-    if (k === 0) continue;
-    const changed = i ^ (i >> 1) ^ (((i + 1) % count) ^ (((i + 1) % count) >> 1));
-    operations.push(gate("CX", [q + 1 + Math.round(Math.log2(changed)), q]));
-  }
+  if (mixed.every((angle) => Math.abs(angle) < 1e-15)) return [];
+  return mixed.flatMap((angle, i) => {
+    const turn = gate(rotation, [target], angle);
+    if (controls.length === 0) return [turn];
+    const changed = gray(i) ^ gray((i + 1) % count);
+    return [turn, gate("CX", [controls[Math.round(Math.log2(changed))] ?? target, target])];
+  });
 }
 
 function parity(value: number): number {
