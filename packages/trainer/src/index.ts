@@ -49,6 +49,21 @@ export {
   type ExportAdapterOptions,
 } from "./export/export-adapter.ts";
 export { type Example, type Sample } from "./data/example.ts";
+export {
+  type DataInspection,
+  inspectData,
+  type InspectedSample,
+  type InspectedToken,
+} from "./data/inspect.ts";
+export {
+  type ArmResults,
+  type ArmVerdict,
+  type Better,
+  compareArms,
+  type Comparison,
+  holm,
+} from "./study/compare.ts";
+export { characterBleu, rouge, type RougeScores } from "./evaluate/overlap.ts";
 export { readExamples } from "./data/read-examples.ts";
 export { type CheckpointInfo, listCheckpoints } from "./checkpoint/checkpoint.ts";
 export {
