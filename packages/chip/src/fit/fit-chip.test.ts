@@ -163,12 +163,25 @@ describe("a fit to counts of a known chip", () => {
   });
 });
 
-test("asked to, it adopts a coherent phase that runs of several lengths show", () => {
+test("a coherent phase that runs of several lengths show is adopted", () => {
   const { chip, real } = twins({ incoherentFactor: 0.98, conditionalPhaseRad: 0.4 });
-  const result = fitChip(sample(chip, real, 4000), chip, { exclude: [], coherent: "adopt" });
+  const result = fitChip(sample(chip, real, 4000), chip, { exclude: [] });
   const phase = result.parameters.find(({ name }) => name === "c0-1.conditionalPhaseRad");
   expect(phase?.adopted).toBe(true);
   expect(Math.abs(Math.abs(phase?.value ?? 0) - 0.4)).toBeLessThan(0.1); // its sign does not show in these counts
+});
+
+test("a coherent phase is left out where the runs have one length, or when only a report is asked for", () => {
+  const { chip, real } = twins({ incoherentFactor: 0.98, conditionalPhaseRad: 0.4 });
+  const runs = sample(chip, real, 4000);
+  const phaseOf = (ids: readonly string[], coherent?: "report") =>
+    fitChip(
+      runs.filter(({ id }) => ids.includes(id)),
+      chip,
+      { exclude: [], ...(coherent === undefined ? {} : { coherent }) },
+    ).parameters.find(({ name }) => name === "c0-1.conditionalPhaseRad");
+  expect(phaseOf(["readout-0", "readout-1", "bell-1"])?.adopted).toBe(false);
+  expect(phaseOf(["readout-0", "readout-1", "bell-1", "bell-3"], "report")?.adopted).toBe(false);
 });
 
 test("readout that no run tells apart from gate errors stays near its calibration", () => {

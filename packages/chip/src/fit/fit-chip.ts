@@ -28,12 +28,13 @@ export interface FitOptions {
   /** Ids of runs that are not used but reported. Default: chosen by {@link chooseHeldOut}. */
   readonly exclude?: readonly string[];
   /**
-   * What to do with coherent errors and correlated readout. `report` (default) gives their value
-   * and interval but leaves them out of the snapshot: runs of one length cannot tell a coherent
-   * error from an incoherent one, and the wrong one of the two extrapolates badly. `adopt` lets
-   * them join where they improve the likelihood beyond chance: for runs of several lengths.
+   * What to do with coherent errors and correlated readout. `auto` (default): the phases of CZ join
+   * where they improve the likelihood beyond chance and the runs have several numbers of CZ; the
+   * rest is reported but left out of the snapshot. Runs of one length cannot tell a coherent error
+   * from an incoherent one, and the wrong one of the two extrapolates badly. `report` leaves all of
+   * them out, `adopt` lets any join.
    */
-  readonly coherent?: "report" | "adopt";
+  readonly coherent?: "auto" | "report" | "adopt";
 }
 
 /** A parameter after the fit, with its 95 % interval. */
@@ -103,7 +104,7 @@ export function fitChip(
   const { model, all, offered } = createFitModel(used, chip, snapshot);
   const start = Float64Array.from(all, ({ start: value }) => value);
   const base = { maximum: maximiseLikelihood(model, start, offered), fixed: offered };
-  const { maximum, fixed } = options.coherent === "adopt" ? adoptOffered(model, all, base) : base;
+  const { maximum, fixed } = adoptOffered(model, all, base, options.coherent ?? "auto");
   const errors = standardErrors(maximum.information, all.length);
   const parameters = all.map((parameter, j) =>
     fixed.has(j)
@@ -233,12 +234,19 @@ interface Search {
 }
 
 /** Lets offered parameters join one at a time, the best first, while the gain is beyond chance. */
-function adoptOffered(model: CountsModel, all: readonly FitParameter[], from: Search): Search {
+function adoptOffered(
+  model: CountsModel,
+  all: readonly FitParameter[],
+  from: Search,
+  mode: NonNullable<FitOptions["coherent"]>,
+): Search {
   let { maximum } = from;
+  const mayJoin = (j: number): boolean =>
+    mode === "adopt" || (mode === "auto" && all[j]?.isTellable === true);
   const fixed = new Set(from.fixed);
   for (;;) {
     let best: { readonly j: number; readonly maximum: Maximum } | undefined;
-    for (const j of fixed) {
+    for (const j of [...fixed].filter(mayJoin)) {
       const trial = joinParameter(model, maximum, all[j], j, fixed);
       if (trial.logLikelihood > (best?.maximum.logLikelihood ?? -Infinity))
         best = { j, maximum: trial };

@@ -16,6 +16,8 @@ export type FitParameter = {
   readonly start: number;
   readonly min: number;
   readonly max: number;
+  /** Offered, and the runs are of several lengths, so that they can tell it from an incoherent error. */
+  readonly isTellable: boolean;
 } & (
   | { readonly of: "qubit"; readonly qubit: number; readonly quantity: QubitQuantity }
   | {
@@ -47,19 +49,24 @@ export function planParameters(
   snapshot: CalibrationSnapshot,
 ): ParameterPlan {
   const measured = new Set<number>();
-  const couplers = new Map<string, { a: number; b: number }>();
+  const couplers = new Map<string, { a: number; b: number; readonly counts: Set<number> }>();
   const driven = new Set<number>();
   for (const schedule of schedules) {
     const pulses = schedule.instructions.filter(({ kind }) => kind === "rphi").length;
     if (schedule.physicalQubits.length === 1 && pulses >= manyPulses) {
       for (const qubit of schedule.physicalQubits) driven.add(qubit);
     }
+    const gates = new Map<string, number>();
     for (const instruction of schedule.instructions) {
       if (instruction.kind === "measure") measured.add(instruction.qubit);
       if (instruction.kind !== "cz") continue;
       const [i = 0, j = 0] = instructionQubits(instruction);
-      couplers.set(couplerKey(i, j), { a: Math.min(i, j), b: Math.max(i, j) });
+      const key = couplerKey(i, j);
+      gates.set(key, (gates.get(key) ?? 0) + 1);
+      const known = couplers.get(key)?.counts ?? new Set<number>();
+      couplers.set(key, { a: Math.min(i, j), b: Math.max(i, j), counts: known });
     }
+    for (const [key, count] of gates) couplers.get(key)?.counts.add(count);
   }
   const ascending = (a: number, b: number): number => a - b;
   const pairs = [...couplers.values()].sort((x, y) => x.a - y.a || x.b - y.b);
@@ -103,6 +110,7 @@ function qubitParameter(
     start: known ?? neutral,
     min: floorOf(quantity, min),
     max: ceilingOf(quantity, max),
+    isTellable: false,
     of: "qubit",
     qubit,
     quantity,
@@ -111,7 +119,7 @@ function qubitParameter(
 
 function couplerParameter(
   snapshot: CalibrationSnapshot,
-  pair: { readonly a: number; readonly b: number },
+  pair: { readonly a: number; readonly b: number; readonly counts: ReadonlySet<number> },
   quantity: CouplerQuantity,
   neutral: number,
 ): FitParameter {
@@ -123,6 +131,7 @@ function couplerParameter(
     start: row?.values[quantity]?.value ?? neutral,
     min: floorOf(quantity, min),
     max,
+    isTellable: pair.counts.size > 1 && quantity.endsWith("Rad"),
     of: "coupler",
     a,
     b,
