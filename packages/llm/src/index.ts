@@ -15,6 +15,7 @@ export {
 export { type ModelPlace, type ModelRow, modelTable } from "./sources/model-table.ts";
 export { type ModelSource, parseModelSource, printModelSource } from "./sources/model-source.ts";
 export { type TokenizerFiles } from "./sources/model-files.ts";
+export { assertVocabulary } from "./tokenizer/assert-vocabulary.ts";
 export { loadTokenizer } from "./tokenizer/load-tokenizer.ts";
 export {
   type DecodeOptions,

@@ -66,6 +66,41 @@ export async function hashFile(
   return hash.digest("hex");
 }
 
+/** Smaller files are hashed quicker than the note of an earlier hash is found. */
+const noteFromBytes = 64 * 2 ** 20;
+
+/**
+ * Returns the SHA-256 of a file; for large ones from a note in the cache, as long as size and time are the same.
+ *
+ * Cost: reads the file once, later calls look at its status only.
+ */
+export async function hashFileOnce(
+  filePath: string,
+  options: FileWorkOptions & { readonly cacheDir?: string | undefined },
+): Promise<string> {
+  const { size, mtimeMs } = await stat(filePath);
+  if (size < noteFromBytes) return hashFile(filePath, "sha256", options);
+  const key = createHash("sha256").update(path.resolve(filePath)).digest("hex").slice(0, 24);
+  const notePath = path.join(options.cacheDir ?? defaultCacheDir(), "hashes", `${key}.json`);
+  const note = await readFile(notePath, "utf8").then(parseNote, () => undefined);
+  if (note?.sizeBytes === size && note.modifiedMs === mtimeMs) return note.sha256;
+  const sha256 = await hashFile(filePath, "sha256", options);
+  const fresh: CachedFile = { sizeBytes: size, modifiedMs: mtimeMs, sha256 };
+  const text = new TextEncoder().encode(JSON.stringify(fresh));
+  await writeFileAtomically(notePath, (sink) => sink.write(text));
+  return sha256;
+}
+
+/** Reads a note; one that is damaged is none. */
+function parseNote(text: string): CachedFile | undefined {
+  try {
+    const note = JSON.parse(text) as CachedFile; // written by hashFileOnce; a wrong one is not believed below
+    return /^[0-9a-f]{64}$/.test(note.sha256) ? note : undefined;
+  } catch {
+    return undefined; // the file is hashed again
+  }
+}
+
 /**
  * Returns the manifest of an entry whose files are all as they were written, or nothing.
  *

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { readNpmConfig } from "./npm-registry.ts";
+import { findNpmTarball, readNpmConfig } from "./npm-registry.ts";
 import { findPypiFile, readHtmlIndex, readPypiIndex } from "./pypi-index.ts";
 import { startTestServer } from "./registry.suite.ts";
 
@@ -58,6 +58,27 @@ describe("readNpmConfig", () => {
     expect(headers).toEqual({ authorization: "Bearer secret" });
     expect(config.headersFor("https://lab.example/other/x")).toEqual({});
     expect(config.headersFor("https://evil.example/npm/x")).toEqual({});
+  });
+});
+
+describe("findNpmTarball", () => {
+  test("asks a mirror for tarballs that its reply places in the public registry", async () => {
+    const server = await startTestServer();
+    const integrity = `sha512-${Buffer.alloc(64).toString("base64")}`;
+    const publish = (tarball: string): void => {
+      server.files.set("/npm/a/1.0.0", JSON.stringify({ dist: { tarball, integrity } }));
+    };
+    const own = environment({ npm_config_registry: `${server.url}npm` });
+    const config = await readNpmConfig(own, project());
+    publish("https://registry.npmjs.org/a/-/a-1.0.0.tgz");
+    expect((await findNpmTarball("a", "1.0.0", { config })).url).toBe(
+      `${server.url}npm/a/-/a-1.0.0.tgz`,
+    );
+    publish("https://files.example/a.tgz");
+    expect((await findNpmTarball("a", "1.0.0", { config })).url).toBe(
+      "https://files.example/a.tgz",
+    );
+    await server.close();
   });
 });
 

@@ -111,7 +111,15 @@ export async function findNpmTarball(
       where: label,
     });
   }
-  return { url: dist.tarball, hash, headers: config.headersFor(dist.tarball) };
+  const tarball = throughRegistry(dist.tarball, config.registryOf(name));
+  return { url: tarball, hash, headers: config.headersFor(tarball) };
+}
+
+/** A mirror may still name the public registry in its replies; like npm, such an address is asked of the mirror. */
+function throughRegistry(tarball: string, registry: string): string {
+  return tarball.startsWith(publicRegistry)
+    ? registry + tarball.slice(publicRegistry.length)
+    : tarball;
 }
 
 /** Creates the error for a server that does not answer. */

@@ -17,6 +17,7 @@ import { assertWeights } from "./assert-weights.ts";
 import {
   defaultCacheDir,
   hashFile,
+  hashFileOnce,
   readCacheEntry,
   withLock,
   writeCacheEntry,
@@ -160,7 +161,7 @@ async function weightHash(
 ): Promise<string> {
   const hashes: string[] = [];
   for (const file of files.weights.all) {
-    hashes.push(fetched.hashes.get(file) ?? (await hashFile(file, "sha256", options)));
+    hashes.push(fetched.hashes.get(file) ?? (await hashFileOnce(file, options)));
   }
   const [only, ...others] = hashes;
   if (only !== undefined && others.length === 0) return only;

@@ -1,71 +1,15 @@
 /**
- * Vocabularies inside GGUF files: with scores (`llama`, SentencePiece) or with merges (`gpt2`, byte-level BPE). A file
- * names its way of cutting text by `tokenizer.ggml.pre` only; the table below says what each name stands for.
+ * Vocabularies inside GGUF files: with scores (`llama`, SentencePiece) or with merges (`gpt2`, byte-level BPE). The way
+ * of cutting text that a file names is looked up in pre-table.ts.
  */
 import { QtuneError } from "@qtune/base";
 import { type GgufFile, type GgufValue, openGguf } from "@qtune/weights";
+import type { MergedTokens, ScoredPieces, Vocabulary } from "./vocabulary.ts";
 import { createHfTokenizer } from "./hf-tokenizer.ts";
+import { byteLevel, preTable } from "./pre-table.ts";
 import { createScoreTokenizer, type Piece, pieceTypes } from "./score-tokenizer.ts";
+import { startWith } from "./tokenizer-json.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-
-/** How a byte-level vocabulary cuts text before merging, and its other habits. */
-interface PreRow {
-  readonly normalizer: object | null;
-  readonly cuts: readonly object[];
-  /** Takes a whole piece of text that is a token as it is, whatever the merges say. */
-  readonly ignoreMerges: boolean;
-  readonly addBos: boolean;
-}
-
-const byteLevel = (useRegex: boolean): object => ({
-  type: "ByteLevel",
-  add_prefix_space: false,
-  trim_offsets: true,
-  use_regex: useRegex,
-});
-
-const split = (pattern: string): object => ({
-  type: "Split",
-  pattern: { Regex: pattern },
-  behavior: "Isolated",
-  invert: false,
-});
-
-/** The pattern that Llama 3 and Qwen share but for how many digits stay together. */
-const words = (digits: string): string =>
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" +
-  `${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
-
-const gpt2: PreRow = {
-  normalizer: null,
-  cuts: [byteLevel(true)],
-  ignoreMerges: false,
-  addBos: false,
-};
-
-/** Every way of cutting that is supported, by the name in the file. */
-const preTable: Readonly<Record<string, PreRow>> = {
-  default: gpt2,
-  "gpt-2": gpt2,
-  qwen2: {
-    normalizer: { type: "NFC" },
-    cuts: [split(words("\\p{N}")), byteLevel(false)],
-    ignoreMerges: false,
-    addBos: false,
-  },
-  "llama-bpe": {
-    normalizer: null,
-    cuts: [split(words("\\p{N}{1,3}")), byteLevel(false)],
-    ignoreMerges: true,
-    addBos: true,
-  },
-  smollm: {
-    normalizer: null,
-    cuts: [{ type: "Digits", individual_digits: true }, byteLevel(true)],
-    ignoreMerges: false,
-    addBos: false,
-  },
-};
 
 /**
  * Reads the vocabulary of a GGUF file.
@@ -129,40 +73,58 @@ function readVocabulary(values: ReadonlyMap<string, GgufValue>, file: string): G
 
 /** Creates the tokenizer of an open GGUF file. */
 export function createGgufTokenizer(gguf: GgufFile, file: string): Tokenizer {
+  const vocabulary = readVocabulary(gguf.values, file);
+  const parts = ggufTokenizerParts(gguf, file);
+  if (parts.kind === "merges") return createHfTokenizer(parts);
+  return createScoreTokenizer(parts.pieces, {
+    space: "▁",
+    dummyPrefix: parts.addPrefix ? "fragments" : "none",
+    removeExtraSpaces: vocabulary.flag("remove_extra_whitespaces") ?? false,
+    bosId: parts.bosId,
+    eosId: parts.eosId,
+    padId: parts.padId,
+    addBos: vocabulary.flag("add_bos_token") ?? true,
+    addEos: vocabulary.flag("add_eos_token") ?? false,
+    parseControl: true,
+    chatTemplate: parts.chatTemplate,
+  });
+}
+
+/**
+ * Reads the vocabulary of an open GGUF file in the form that exports need.
+ *
+ * Errors: not_found when the file has none, unimplemented for a kind that is not supported.
+ */
+export function ggufTokenizerParts(gguf: GgufFile, file: string): Vocabulary {
   const kind = gguf.values.get("tokenizer.ggml.model");
   const vocabulary = readVocabulary(gguf.values, file);
-  if (kind === "llama") return createFromScores(vocabulary);
-  if (kind === "gpt2") return createFromMerges(vocabulary, file);
+  if (kind === "llama") return scoredParts(vocabulary);
+  if (kind === "gpt2") return mergedParts(vocabulary, file);
   throw new QtuneError(
     "unimplemented",
     `expected a vocabulary of kind llama or gpt2 but it is ${String(kind)}`,
-    {
-      where: `${file}: tokenizer.ggml.model`,
-    },
+    { where: `${file}: tokenizer.ggml.model` },
   );
 }
 
-function createFromScores(vocabulary: GgufVocabulary): Tokenizer {
+function scoredParts(vocabulary: GgufVocabulary): ScoredPieces {
   const pieces: Piece[] = vocabulary.tokens.map((text, id) => ({
     text,
     score: vocabulary.scores[id] ?? 0,
     type: vocabulary.types[id] ?? pieceTypes.normal,
   }));
-  return createScoreTokenizer(pieces, {
-    space: "▁",
-    dummyPrefix: (vocabulary.flag("add_space_prefix") ?? true) ? "fragments" : "none",
-    removeExtraSpaces: vocabulary.flag("remove_extra_whitespaces") ?? false,
+  return {
+    kind: "scores",
+    pieces,
+    addPrefix: vocabulary.flag("add_space_prefix") ?? true,
     bosId: vocabulary.id("bos") ?? 1,
     eosId: vocabulary.id("eos") ?? 2,
     padId: vocabulary.id("padding"),
-    addBos: vocabulary.flag("add_bos_token") ?? true,
-    addEos: vocabulary.flag("add_eos_token") ?? false,
-    parseControl: true,
     chatTemplate: vocabulary.chatTemplate,
-  });
+  };
 }
 
-function createFromMerges(vocabulary: GgufVocabulary, file: string): Tokenizer {
+function mergedParts(vocabulary: GgufVocabulary, file: string): MergedTokens {
   const row = preTable[vocabulary.pre];
   if (row === undefined) {
     const known = Object.keys(preTable).join(", ");
@@ -206,19 +168,5 @@ function createFromMerges(vocabulary: GgufVocabulary, file: string): Tokenizer {
     const token = tokens[vocabulary.id(role) ?? -1];
     if (token !== undefined) config[`${name}_token`] = token;
   }
-  return createHfTokenizer({ json, config, chatTemplate: vocabulary.chatTemplate });
-}
-
-/** A post-processor that puts BOS in front. */
-function startWith(token: string, id: number): object {
-  const template = [
-    { SpecialToken: { id: token, type_id: 0 } },
-    { Sequence: { id: "A", type_id: 0 } },
-  ];
-  return {
-    type: "TemplateProcessing",
-    single: template,
-    pair: [...template, { Sequence: { id: "B", type_id: 1 } }],
-    special_tokens: { [token]: { id: token, ids: [id], tokens: [token] } },
-  };
+  return { kind: "merges", json, config, chatTemplate: vocabulary.chatTemplate };
 }

@@ -23,14 +23,9 @@ export interface HfTokenizerParts {
  * Errors: data_loss for a damaged file, unimplemented for a kind of tokenizer the library does not know.
  */
 export async function loadHfTokenizer(files: TokenizerFiles): Promise<Tokenizer> {
-  const json = await readObject(files.tokenizerJson);
-  const map = await readObject(files.specialTokensMap);
-  const config = { ...map, ...(await readObject(files.tokenizerConfig)) };
-  const ownFile =
-    files.chatTemplate === undefined ? undefined : await readFile(files.chatTemplate, "utf8");
-  const chatTemplate = ownFile ?? templateOf(config["chat_template"]);
+  const parts = await readHfTokenizerParts(files);
   try {
-    return createHfTokenizer({ json, config, chatTemplate });
+    return createHfTokenizer(parts);
   } catch (cause) {
     if (cause instanceof QtuneError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -39,6 +34,16 @@ export async function loadHfTokenizer(files: TokenizerFiles): Promise<Tokenizer>
       cause,
     });
   }
+}
+
+/** Reads the files that loadHfTokenizer makes a tokenizer of. */
+export async function readHfTokenizerParts(files: TokenizerFiles): Promise<HfTokenizerParts> {
+  const json = await readObject(files.tokenizerJson);
+  const map = await readObject(files.specialTokensMap);
+  const config = { ...map, ...(await readObject(files.tokenizerConfig)) };
+  const ownFile =
+    files.chatTemplate === undefined ? undefined : await readFile(files.chatTemplate, "utf8");
+  return { json, config, chatTemplate: ownFile ?? templateOf(config["chat_template"]) };
 }
 
 async function readObject(file: string | undefined): Promise<Json> {

@@ -14,7 +14,7 @@ import { createScoreTokenizer, type Piece, pieceTypes } from "./score-tokenizer.
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** What the file says besides its pieces, with the format's defaults. */
-interface ModelSettings {
+export interface ModelSettings {
   modelType: number;
   bosId: number;
   eosId: number;
@@ -36,6 +36,26 @@ export async function loadSentencePiece(
   filePath: string,
   chatTemplate?: string,
 ): Promise<Tokenizer> {
+  const { pieces, settings } = await readSentencePiece(filePath);
+  const idOrNone = (id: number): number | undefined => (id >= 0 ? id : undefined);
+  return createScoreTokenizer(pieces, {
+    space: "▁",
+    dummyPrefix: settings.addDummyPrefix ? "text" : "none",
+    removeExtraSpaces: settings.removeExtraSpaces,
+    bosId: idOrNone(settings.bosId),
+    eosId: idOrNone(settings.eosId),
+    padId: idOrNone(settings.padId),
+    addBos: true,
+    addEos: false,
+    parseControl: true,
+    chatTemplate,
+  });
+}
+
+/** Reads pieces and settings of a SentencePiece model; errors as loadSentencePiece. */
+export async function readSentencePiece(
+  filePath: string,
+): Promise<{ readonly pieces: readonly Piece[]; readonly settings: Readonly<ModelSettings> }> {
   const file = await openRangeFile(filePath);
   try {
     const cursor = createProtoCursor(file);
@@ -56,19 +76,7 @@ export async function loadSentencePiece(
       if (field.number === 3) await readNormalizer(cursor, field, settings);
     }
     assertSupported(pieces, settings, filePath);
-    const idOrNone = (id: number): number | undefined => (id >= 0 ? id : undefined);
-    return createScoreTokenizer(pieces, {
-      space: "▁",
-      dummyPrefix: settings.addDummyPrefix ? "text" : "none",
-      removeExtraSpaces: settings.removeExtraSpaces,
-      bosId: idOrNone(settings.bosId),
-      eosId: idOrNone(settings.eosId),
-      padId: idOrNone(settings.padId),
-      addBos: true,
-      addEos: false,
-      parseControl: true,
-      chatTemplate,
-    });
+    return { pieces, settings };
   } finally {
     await file.close();
   }
