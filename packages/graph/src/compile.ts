@@ -9,13 +9,13 @@ import * as onnxruntime from "onnxruntime-node";
 import type { CompileOptions, Program } from "./api.ts";
 import { emitSegment, type EmittedSegment, type WeightPlace } from "./emit.ts";
 import type { Graph } from "./graph.ts";
-import type { Node } from "./op.ts";
+import type { Node, WeightStorage } from "./op.ts";
 import { optimise } from "./optimise.ts";
 import { encodeOnnxModel } from "./onnx-proto.ts";
 import { isSegment, partition, type Partition, type Segment } from "./partition.ts";
 import { createProgram, type OpenSegment } from "./program.ts";
 import type { Tensor } from "./tensor.ts";
-import { openWeightStore, type WeightStore } from "./weight-store.ts";
+import { openWeightStore, type WeightEncoding, type WeightStore } from "./weight-store.ts";
 
 /**
  * Compiles the nodes that `outputs` need into a program on onnxruntime.
@@ -83,8 +83,8 @@ async function placeWeights(
   for (const node of nodes) {
     const [first, second] = node.outputs;
     if (node.op === "weight" && first !== undefined) {
-      const { source } = (node as Node<"weight">).attributes;
-      places.set(first, await store.place(source, options.precision ?? "float32", options));
+      const { source, storage } = (node as Node<"weight">).attributes;
+      places.set(first, await store.place(source, encodingOf(storage, options), options));
     }
     if (node.op === "quantisedWeight" && first !== undefined && second !== undefined) {
       const { source, format } = (node as Node<"quantisedWeight">).attributes;
@@ -93,6 +93,14 @@ async function placeWeights(
     }
   }
   return places;
+}
+
+function encodingOf(
+  storage: WeightStorage,
+  { precision = "float32" }: CompileOptions,
+): WeightEncoding {
+  if (storage === "float") return precision;
+  return precision === "float32" ? "float16" : "float16-as-float64";
 }
 
 async function openSegments(
@@ -128,7 +136,10 @@ async function openSegment(
   const file = path.join(store.directory, store.nameModel(`${segment.stage}-${segment.level}`));
   await writeFile(file, encodeOnnxModel(emitted.model));
   try {
-    const session = await onnxruntime.InferenceSession.create(file, sessionOptions(file, options));
+    const session = await onnxruntime.InferenceSession.create(
+      file,
+      sessionOptions(file, options, hasHalves(segment)),
+    );
     return {
       session,
       path: file,
@@ -150,10 +161,24 @@ async function openSegment(
   }
 }
 
+function hasHalves(segment: Segment): boolean {
+  return segment.nodes.some(
+    (node) => node.op === "weight" && (node as Node<"weight">).attributes.storage === "float16",
+  );
+}
+
+/** Weights in float16 are widened where they are used: neither folded at load nor kept from one use to the next. */
+function disabledOptimisers(isHalved: boolean): string {
+  const always = ["QuickGeluFusion"];
+  const forHalves = ["ConstantFolding", "CommonSubexpressionElimination"];
+  return [...always, ...(isHalved ? forHalves : [])].join(";");
+}
+
 /** Threads do not spin while they wait: the host runs circuits between two segments and needs the cores. */
 function sessionOptions(
   file: string,
   options: CompileOptions,
+  isHalved: boolean,
 ): onnxruntime.InferenceSession.SessionOptions {
   const threads = options.threads ?? Math.min(8, availableParallelism());
   return {
@@ -167,7 +192,7 @@ function sessionOptions(
     logSeverityLevel: 3,
     extra: {
       // The fused kernel knows no float64 and is four times slower than Sigmoid and Mul (1.30, CPU).
-      optimization: { disable_specified_optimizers: "QuickGeluFusion" },
+      optimization: { disable_specified_optimizers: disabledOptimisers(isHalved) },
       session: {
         disable_prepacking: options.prepack === false ? "1" : "0",
         intra_op: { allow_spinning: "0" },

@@ -3,15 +3,16 @@
  */
 import { internalError } from "@qtune/base";
 import { factorOf, symbolsOf, type Shape } from "./dim.ts";
-import type { EmitContext, Node, OnnxAttribute, OnnxNodeRequest } from "./op.ts";
+import type { EmitContext, Node, OnnxAttribute, OnnxNodeRequest, WeightStorage } from "./op.ts";
 import { rowOf } from "./op-table.ts";
-import type {
-  AttributeValue,
-  OnnxInitializer,
-  OnnxModel,
-  OnnxNode,
-  OnnxType,
-  OnnxValue,
+import {
+  onnxTypes,
+  type AttributeValue,
+  type OnnxInitializer,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxType,
+  type OnnxValue,
 } from "./onnx-proto.ts";
 import type { Segment } from "./partition.ts";
 import type { DType, Tensor, Value } from "./tensor.ts";
@@ -86,6 +87,7 @@ class SegmentWriter {
   readonly #precision: Precision;
   readonly #weightPlace: (weight: Tensor) => WeightPlace;
   readonly #shared = new Set<string>();
+  readonly #halves = new Set<Tensor>();
   #fresh = 0;
 
   constructor(precision: Precision, weightPlace: (weight: Tensor) => WeightPlace) {
@@ -97,7 +99,8 @@ class SegmentWriter {
     const [output] = node.outputs;
     if (output === undefined) return;
     if (node.op === "weight" || node.op === "quantisedWeight") {
-      for (const weight of node.outputs) this.#writeWeight(weight);
+      const storage = node.op === "weight" ? (node as Node<"weight">).attributes.storage : "float";
+      for (const weight of node.outputs) this.#writeWeight(weight, storage);
       return;
     }
     if (node.op === "constant")
@@ -116,7 +119,7 @@ class SegmentWriter {
   #contextOf(node: Node, name: string): EmitContext<Node["attributes"]> {
     const context: EmitContext<Node["attributes"]> = {
       precision: this.#precision,
-      inputs: node.inputs.map((input) => input.name),
+      inputs: node.inputs.map((input) => this.#widened(input)),
       outputs: node.outputs.map((output) => output.name),
       inputTypes: node.inputs,
       outputTypes: node.outputs,
@@ -138,8 +141,21 @@ class SegmentWriter {
     return `${stem}#${this.#fresh++}`;
   }
 
-  #writeWeight(weight: Tensor): void {
-    const type = onnxTypeOf(weight.dtype, this.#precision);
+  /** Widens a weight that is kept in float16, once for each node that uses it. */
+  #widened(input: Tensor): string {
+    if (!this.#halves.has(input)) return input.name;
+    const name = this.#freshName(`${input.name}:wide`);
+    this.add(
+      { op: "Cast", inputs: [input.name], outputs: [name], attributes: { to: onnxTypes.float32 } },
+      name,
+    );
+    return name;
+  }
+
+  #writeWeight(weight: Tensor, storage: WeightStorage): void {
+    const isHalf = storage === "float16" && this.#precision === "float32";
+    if (isHalf) this.#halves.add(weight);
+    const type = isHalf ? "float16" : onnxTypeOf(weight.dtype, this.#precision);
     const content = this.#weightPlace(weight);
     this.initializers.push({ name: weight.name, type, dims: weight.shape.map(Number), content });
   }

@@ -9,7 +9,7 @@ import type { MatMulAttributes, Node, OpAttributes, OpName } from "./op.ts";
 import { rowOf } from "./op-table.ts";
 import type { HostOperationOptions, MatMulOptions, Operations } from "./operations.ts";
 import { inputAt, resolveAxis } from "./ops/check.ts";
-import type { Stage, Tensor, TensorType, Value, ValueData, WeightSource } from "./tensor.ts";
+import type { Stage, Tensor, TensorType, Value, ValueData } from "./tensor.ts";
 
 /** A graph under construction, or finished: `differentiate` appends to it, `compile` and `interpret` read it. */
 export interface Graph extends Operations {
@@ -185,18 +185,15 @@ export function createGraph(): Graph {
     nodeOf: (x) => builder.nodeOf(x),
     input: (name, dtype, shape) => source("input", name, "batch", { dtype, shape }),
     parameter: (name, shape) => source("parameter", name, "step", { dtype: "float", shape }),
-    weight: (name: string, weight: WeightSource) =>
-      inputAt(
-        builder.append(
-          "weight",
-          [],
-          { name, source: weight },
-          [{ dtype: "float", shape: weight.shape }],
-          { name, stage: "constant" },
-        ),
+    weight: (name, source, { storage = "float" } = {}) => {
+      const type: TensorType = { dtype: "float", shape: source.shape };
+      const attributes = { name, source, storage };
+      return inputAt(
+        builder.append("weight", [], attributes, [type], { name, stage: "constant" }),
         0,
         "weight",
-      ),
+      );
+    },
     constant: (value, shape) => {
       if (typeof value === "number") return builder.scalar(value);
       const data = Array.isArray(value)

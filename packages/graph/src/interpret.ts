@@ -66,8 +66,10 @@ async function evaluateNode(
   const name = node.outputs[0]?.name ?? node.op;
   if (node.op === "input" || node.op === "parameter") return [asFloat64(options.feeds[name], name)];
   if (node.op === "weight") {
-    const { source } = (node as Node<"weight">).attributes;
-    return [{ dims: source.shape, data: Float64Array.from(await source.readFloat32(options)) }];
+    const { source, storage } = (node as Node<"weight">).attributes;
+    const values = await source.readFloat32(options);
+    const kept = storage === "float16" ? Float16Array.from(values) : values;
+    return [{ dims: source.shape, data: Float64Array.from(kept) }];
   }
   if (node.op === "quantisedWeight") {
     const { source, format } = (node as Node<"quantisedWeight">).attributes;

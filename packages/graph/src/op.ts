@@ -11,7 +11,7 @@ export interface OpAttributes {
   // Sources.
   input: { readonly name: string };
   parameter: { readonly name: string };
-  weight: { readonly name: string; readonly source: WeightSource };
+  weight: WeightAttributes;
   constant: { readonly value: Value };
   accumulate: object;
   hostOperation: HostAttributes;
@@ -58,6 +58,17 @@ export interface OpAttributes {
 
 /** Name of an operation. */
 export type OpName = keyof OpAttributes;
+
+/** Attributes of `weight`. */
+export interface WeightAttributes {
+  readonly name: string;
+  readonly source: WeightSource;
+  /** How its values are kept: `float16` halves the memory and is widened where it is used. */
+  readonly storage: WeightStorage;
+}
+
+/** How the values of a frozen tensor are kept. */
+export type WeightStorage = "float" | "float16";
 
 /** Attributes of `gatherRows`. */
 export interface GatherRowsAttributes {

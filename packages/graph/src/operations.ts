@@ -1,7 +1,13 @@
 import type { Dim, Shape } from "./dim.ts";
-import type { GatherRowsAttributes, HostAttributes } from "./op.ts";
+import type { GatherRowsAttributes, HostAttributes, WeightStorage } from "./op.ts";
 import type { QuantisedFormat } from "./quantise.ts";
 import type { Tensor, ValueData, WeightSource, DType } from "./tensor.ts";
+
+/** Options of a frozen tensor. */
+export interface WeightOptions {
+  /** `float16` rounds the values, halves their memory and widens them on each use. Default `float`: the program's precision. */
+  readonly storage?: WeightStorage | undefined;
+}
 
 /** Options of a product of matrices. */
 export interface MatMulOptions {
@@ -45,7 +51,7 @@ export interface Operations {
   /** Adds a trainable float tensor, bound once per optimiser step. */
   parameter(name: string, shape: readonly number[]): Tensor;
   /** Adds a frozen float tensor that is read when the program is compiled. */
-  weight(name: string, source: WeightSource): Tensor;
+  weight(name: string, source: WeightSource, options?: WeightOptions): Tensor;
   /** Adds a constant: a number is a scalar; arrays need a shape. */
   constant(value: number | readonly number[] | ValueData, shape?: readonly number[]): Tensor;
   /**

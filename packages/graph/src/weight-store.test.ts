@@ -2,7 +2,7 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { compile, createGraph, openWeightStore, type WeightSource } from "./index.ts";
+import { compile, createGraph, interpret, openWeightStore, type WeightSource } from "./index.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -69,5 +69,30 @@ describe("a weight store", () => {
     expect(await runLinear(source, store)).toEqual([65, 87]);
     await store.close();
     expect(new Uint8Array(await readFile(file))).toEqual(bytes);
+  });
+
+  test("keeps a tensor in float16 where asked to, rounded alike in every precision", async () => {
+    const values = Float32Array.of(1.0001, 2, 3, 4.0009765625);
+    const rounded = Float16Array.from(values);
+    const g = createGraph();
+    const x = g.input("x", "float", ["N", 2]);
+    const outputs = {
+      y: g.linear(x, g.weight("w", memorySource(values, [2, 2]), { storage: "float16" })),
+    };
+    const store = await openWeightStore();
+    const feeds = { x: { dims: [1, 2], data: Float32Array.of(1, 10) } };
+    const expected = [0, 2].map((row) => (rounded[row] ?? 0) + 10 * (rounded[row + 1] ?? 0));
+    for (const precision of ["float32", "float64"] as const) {
+      const program = await compile(g, { outputs, weightStore: store, precision });
+      const { y } = await program.run(feeds);
+      await program.close();
+      y?.data.forEach((value, k) =>
+        expect(Number(value)).toBeCloseTo(expected[k] ?? Number.NaN, 5),
+      );
+      if (precision === "float32") expect(store.writtenBytes).toBe(8);
+    }
+    const { y } = await interpret(g, { outputs, feeds });
+    expect(Array.from(y?.data as Float64Array)).toEqual(expected);
+    await store.close();
   });
 });

@@ -16,6 +16,31 @@ const pieceElements = 4 * 1024 * 1024;
 const alignment = 4096;
 const fileName = "weights.bin";
 
+/** How the values of a tensor are written: `float16-as-float64` rounds them as `float16` does, for checks. */
+export type WeightEncoding = Precision | "float16" | "float16-as-float64";
+
+/** Type of the file's values that are right as they are. */
+const linkableDtypes: Readonly<Partial<Record<WeightEncoding, string>>> = {
+  float32: "F32",
+  float16: "F16",
+};
+
+function encode(
+  values: Float32Array,
+  encoding: WeightEncoding,
+): Float32Array | Float64Array | Float16Array {
+  switch (encoding) {
+    case "float32":
+      return values;
+    case "float64":
+      return Float64Array.from(values);
+    case "float16":
+      return Float16Array.from(values);
+    case "float16-as-float64":
+      return Float64Array.from(Float16Array.from(values));
+  }
+}
+
 /** Options of a weight store. */
 export interface WeightStoreOptions {
   /** Folder for weights and models; it stays. Default: a fresh temporary folder, removed on close. */
@@ -32,7 +57,7 @@ export interface WeightStore {
   /** Bytes written so far; linked files are not counted. */
   readonly writtenBytes: number;
   /** Returns where a tensor lies, written if it is not there yet. One call at a time. */
-  place(source: WeightSource, precision: Precision, options?: Abortable): Promise<WeightPlace>;
+  place(source: WeightSource, encoding: WeightEncoding, options?: Abortable): Promise<WeightPlace>;
   /** Returns where a quantised matrix and its scales lie, quantised and written if they are not there yet. */
   placeQuantised(
     source: WeightSource,
@@ -59,7 +84,7 @@ interface QuantisedPlaces {
 class FolderStore implements WeightStore {
   readonly directory: string;
   readonly #isTemporary: boolean;
-  readonly #places = new Map<WeightSource, Map<Precision, WeightPlace>>();
+  readonly #places = new Map<WeightSource, Map<WeightEncoding, WeightPlace>>();
   readonly #quantised = new Map<WeightSource, Map<string, QuantisedPlaces>>();
   readonly #links = new Map<string, string | undefined>();
   #file: FileHandle | undefined;
@@ -82,18 +107,18 @@ class FolderStore implements WeightStore {
 
   async place(
     source: WeightSource,
-    precision: Precision,
+    encoding: WeightEncoding,
     options: Abortable = {},
   ): Promise<WeightPlace> {
     if (this.#isClosed)
       throw new QtuneError("failed_precondition", "the store is closed", { where: "weightStore" });
-    const known = this.#places.get(source) ?? new Map<Precision, WeightPlace>();
+    const known = this.#places.get(source) ?? new Map<WeightEncoding, WeightPlace>();
     this.#places.set(source, known);
     const place =
-      known.get(precision) ??
-      (await this.#link(source, precision)) ??
-      (await this.#write(source, precision, options));
-    known.set(precision, place);
+      known.get(encoding) ??
+      (await this.#link(source, encoding)) ??
+      (await this.#write(source, encoding, options));
+    known.set(encoding, place);
     return place;
   }
 
@@ -126,9 +151,9 @@ class FolderStore implements WeightStore {
   /** Uses the bytes where they are, through a hard link, as onnxruntime reads no file outside the model's folder. */
   async #link(
     { dtype, range }: WeightSource,
-    precision: Precision,
+    encoding: WeightEncoding,
   ): Promise<WeightPlace | undefined> {
-    if (dtype !== "F32" || range === undefined || precision !== "float32") return undefined;
+    if (range === undefined || dtype !== linkableDtypes[encoding]) return undefined;
     if (!this.#links.has(range.path)) {
       const name = `linked-${this.#links.size}.bin`;
       // Another file system, or one without links: the tensor is copied instead.
@@ -154,7 +179,7 @@ class FolderStore implements WeightStore {
 
   async #write(
     source: WeightSource,
-    precision: Precision,
+    encoding: WeightEncoding,
     { signal }: Abortable,
   ): Promise<WeightPlace> {
     this.#file ??= await open(path.join(this.directory, fileName), "w");
@@ -171,7 +196,7 @@ class FolderStore implements WeightStore {
       });
       if (values.length !== end - start)
         throw internalError(`a weight source gave ${values.length} of ${end - start} values`);
-      const data = precision === "float64" ? Float64Array.from(values) : values;
+      const data = encode(values, encoding);
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       await writeAll(this.#file, bytes, at);
       at += bytes.length;

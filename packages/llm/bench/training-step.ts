@@ -3,7 +3,7 @@
  * torch + transformers + PEFT in the same run where a Python with these packages is named.
  *
  * node --conditions=@qtune/source bench/training-step.ts [--shapes minimind2|smollm2|llama1b] [--batch 8x64] [--rank 8]
- *   [--labelled 0.3] [--base float32|int8|int4] [--adapter lora|host] [--steps 7] [--profile DIR] [--peer PYTHON]
+ *   [--labelled 0.3] [--base float32|float16|int8|int4] [--adapter lora|host] [--steps 7] [--profile DIR] [--peer PYTHON]
  *
  * Logits are computed at labelled positions only, on both sides. CPU time is printed because it says more than wall time on a
  * machine that others use.

@@ -1,5 +1,6 @@
 import { createRandom } from "@qtune/base";
 import { describe, expect, test } from "vitest";
+import type { BaseWeights } from "./decoder.ts";
 import { createTrainingProgram } from "./decoder-program.ts";
 import { createGenerator } from "../generation/generator.ts";
 import { lowRank, tinyConfig, tinyTensors } from "./tiny-model.fixture.ts";
@@ -8,7 +9,7 @@ const config = tinyConfig({ hidden: 64, ffn: 96, headDim: 16, vocab: 48, qkvBias
 const tensors = tinyTensors(config);
 const sequences = [{ ids: [1, 5, 9, 13, 2], labels: [-100, -100, 9, 13, 2] }];
 
-async function gradientsWith(baseWeights: "float32" | "int8" | "int4") {
+async function gradientsWith(baseWeights: BaseWeights) {
   const program = await createTrainingProgram({
     config,
     tensors,
@@ -35,8 +36,9 @@ function cosine(a: readonly number[], b: readonly number[]): number {
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
-describe("frozen weights in few bits", () => {
+describe("frozen weights in fewer bits", () => {
   test.each([
+    ["float16", 0.002, 0.99999],
     ["int8", 0.02, 0.999],
     ["int4", 0.1, 0.95],
   ] as const)(
@@ -51,7 +53,7 @@ describe("frozen weights in few bits", () => {
   );
 
   test("generate too", async () => {
-    const generator = await createGenerator({ config, tensors, baseWeights: "int8" });
+    const generator = await createGenerator({ config, tensors, baseWeights: "float16" });
     const [result] = await generator.generate({
       promptIds: [[1, 5]],
       maxNewTokens: 4,

@@ -199,7 +199,7 @@ export async function createTrainingProgram(options: DecoderOptions): Promise<De
  * are made for packed weights.
  */
 function prepackOf({ prepack, baseWeights = "float32" }: DecoderOptions): boolean {
-  return prepack ?? baseWeights !== "float32";
+  return prepack ?? (baseWeights === "int8" || baseWeights === "int4");
 }
 
 /** Compiles a decoder for scoring: no reverse pass, `takeGradients` returns nothing. */

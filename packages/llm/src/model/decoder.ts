@@ -19,10 +19,10 @@ export interface AttentionInputs {
 }
 
 /**
- * How the frozen linear maps are kept. `int8` and `int4` are rounded per block of 32 and multiply in int8; embedding and norms
- * stay float32.
+ * How the frozen linear maps are kept. `float16` is widened on each use; `int8` and `int4` are rounded per block of 32 and multiply
+ * in int8. Embedding and norms stay float32.
  */
-export type BaseWeights = "float32" | "int8" | "int4";
+export type BaseWeights = "float32" | "float16" | "int8" | "int4";
 
 /** How a decoder is built. */
 export interface BuildDecoderOptions {
@@ -109,11 +109,19 @@ function createWeights({ graph, tensors, baseWeights = "float32" }: BuildDecoder
     known.set(name, weight);
     return weight;
   };
+  const half = (name: string, shape: readonly number[]): Tensor => {
+    const key = `${name}:float16`;
+    const weight =
+      known.get(key) ?? graph.weight(key, sourceOf(name, shape), { storage: "float16" });
+    known.set(key, weight);
+    return weight;
+  };
   return {
     vector: (name, size) => get(name, [size]),
     matrix: (name, shape) => get(name, shape),
     apply(name, shape, rows, bias) {
       if (baseWeights === "float32") return graph.linear(rows, get(name, shape), bias);
+      if (baseWeights === "float16") return graph.linear(rows, half(name, shape), bias);
       const bits = baseWeights === "int8" ? 8 : 4;
       const format = { bits, blockSize, transposed: false } as const;
       const y = graph.quantisedLinear(rows, { name, source: sourceOf(name, shape), format });

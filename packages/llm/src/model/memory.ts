@@ -32,7 +32,7 @@ export interface MemoryEstimate {
   readonly totalBytes: number;
 }
 
-/** Bytes per value and direction of a frozen matrix; float32 serves both directions as it lies. */
+/** Bytes per value of a frozen matrix in few bits; the reverse pass has a copy of its own. Others serve both directions. */
 const quantisedBytes = { int8: 1 + 4 / 32, int4: 0.5 + 4 / 32 };
 const processBytes = 150e6;
 const allocatorFactor = 1.3;
@@ -54,6 +54,7 @@ function countWeightBytes({ config, baseWeights = "float32", isTraining }: Memor
   const perLayer = hidden * headDim * (2 * heads + 2 * kvHeads) + 3 * hidden * ffn;
   const embedding = 4 * vocab * hidden;
   if (baseWeights === "float32") return 4 * layers * perLayer + embedding * (tied ? 1 : 2);
+  if (baseWeights === "float16") return 2 * (layers * perLayer + vocab * hidden) + embedding;
   const directions = isTraining ? 2 : 1;
   return (
     directions * quantisedBytes[baseWeights] * (layers * perLayer + vocab * hidden) + embedding
