@@ -113,6 +113,62 @@ export function laneMatrix<T>(
 }
 
 /**
+ * The same for a matrix with many zeros. rows [2^k]: a vector that starts with the number of terms (0: the row is left as it is),
+ * then per term three vectors: uint32 number of the input (in · flips + flip), re, im.
+ */
+export function laneSparse<T>(
+  psi: usize, plane: usize, vectors: usize, k: usize, qubits: usize, flips: usize, laneMasks: usize,
+  controlMask: usize, controlValue: usize, rows: usize, scratch: usize, tile: usize, outerMask: usize, outerValue: usize,
+): void {
+  if ((tile & outerMask) != outerValue) return;
+  const dim = <usize>1 << k;
+  const terms = dim * flips;
+  const offsets = scratch + 32 * terms;
+  for (let j: usize = 0; j < dim; j++) store<u32>(offsets + (j << 2), <u32>(spreadBits(j, k, qubits) << 4));
+  for (let group: usize = 0; group < vectors >> k; group++) {
+    const base = insertZeroBits(group, k, qubits);
+    if ((base & controlMask) != controlValue) continue;
+    const p = psi + (base << 4);
+    let x = scratch;
+    for (let j: usize = 0; j < dim; j++) {
+      const at = p + <usize>load<u32>(offsets + (j << 2));
+      const re = v128.load(at);
+      const im = v128.load(at + plane);
+      v128.store(x, re);
+      v128.store(x, im, 16);
+      x += 32;
+      for (let f: usize = 1; f < flips; f++) {
+        const mask = <usize>load<i32>(laneMasks + (f << 2));
+        v128.store(x, exchange<T>(re, mask));
+        v128.store(x, exchange<T>(im, mask), 16);
+        x += 32;
+      }
+    }
+    let c = rows;
+    for (let i: usize = 0; i < dim; i++) {
+      const count = <usize>load<u32>(c);
+      c += 16;
+      if (count == 0) continue;
+      let re: v128 = i32x4.splat(0);
+      let im: v128 = i32x4.splat(0);
+      for (let t: usize = 0; t < count; t++) {
+        const from = scratch + (<usize>load<u32>(c) << 5);
+        const xr = v128.load(from);
+        const xi = v128.load(from, 16);
+        const cr = v128.load(c, 16);
+        const ci = v128.load(c, 32);
+        re = nmadd<T>(ci, xi, madd<T>(cr, xr, re));
+        im = madd<T>(ci, xr, madd<T>(cr, xi, im));
+        c += 48;
+      }
+      const at = p + <usize>load<u32>(offsets + (i << 2));
+      v128.store(at, re);
+      v128.store(at + plane, im);
+    }
+  }
+}
+
+/**
  * ψ = D ψ in place. table [outer bits, 2^k] entries of (kind, re, im) vectors: kind is 0 where the entry is the identity and is
  * skipped. The tile's bits at `outerQubits` int32 [outer] choose the part of the table.
  */

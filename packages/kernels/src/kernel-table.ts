@@ -574,6 +574,29 @@ export const kernelTable = {
       ["out", "pointer"],
     ],
   },
+  laneSparse: {
+    file: "lanes",
+    generic: true,
+    flops: 8,
+    bytes: 16,
+    toleranceUlps: 64,
+    arguments: [
+      ["psi", "pointer"],
+      ["plane", "size"],
+      ["vectors", "size"],
+      ["k", "size"],
+      ["qubits", "pointer"],
+      ["flips", "size"],
+      ["laneMasks", "pointer"],
+      ["controlMask", "size"],
+      ["controlValue", "size"],
+      ["rows", "pointer"],
+      ["scratch", "pointer"],
+      ["tile", "pointer"],
+      ["outerMask", "size"],
+      ["outerValue", "size"],
+    ],
+  },
 } as const satisfies Record<string, KernelRow>;
 
 /** A kernel's name. */

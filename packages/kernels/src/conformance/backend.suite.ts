@@ -201,6 +201,16 @@ function fillLaneTables(backend: Backend, name: KernelName, given: Record<string
   set("laneMasks", [0, 1, 2, 3]);
   set("outerQubits", [4, 5]);
   set("offsets", [3, 0, 2, 5]);
+  if (name === "laneSparse") {
+    let at = given["rows"] ?? 0;
+    for (let row = 0; row < 8; row++) {
+      const count = row % 3;
+      backend.uint32(at, 1)[0] = count;
+      for (let term = 0; term < count; term++)
+        backend.uint32(at + 16 + 48 * term, 1)[0] = (row + term) % 2;
+      at += 16 + 48 * count;
+    }
+  }
   const table = given["table"];
   for (let entry = 0; table !== undefined && entry < 32; entry++) {
     backend.int32(table + 48 * entry, 1)[0] = entry % 3;

@@ -57,6 +57,60 @@ export function laneMatrix(
   }
 }
 
+export function laneSparse(
+  m: ReferenceMemory,
+  psi: number,
+  plane: number,
+  vectors: number,
+  k: number,
+  qubits: number,
+  flips: number,
+  laneMasks: number,
+  controlMask: number,
+  controlValue: number,
+  rows: number,
+  _scratch: number,
+  tile: number,
+  outerMask: number,
+  outerValue: number,
+): void {
+  if ((tile & outerMask) !== outerValue) return;
+  const lanes = 16 / m.size;
+  const dim = 2 ** k;
+  const targets = spreadBits(m, dim - 1, k, qubits);
+  for (let base = 0; base < vectors; base++) {
+    if ((base & targets) !== 0 || (base & controlMask) !== controlValue) continue;
+    const index = (j: number, lane: number): number =>
+      (base | spreadBits(m, j, k, qubits)) * lanes + lane;
+    const old = Array.from({ length: dim * lanes }, (_, e) => {
+      const at = index(Math.floor(e / lanes), e % lanes);
+      return [m.values[psi / m.size + at]!, m.values[(psi + plane) / m.size + at]!] as const;
+    });
+    let row = rows;
+    for (let i = 0; i < dim; i++) {
+      const count = m.uint32[row / 4]!;
+      for (let lane = 0; lane < lanes && count > 0; lane++) {
+        let [re, im] = [0, 0];
+        for (let t = 0; t < count; t++) {
+          const term = row + 16 + 48 * t;
+          const input = m.uint32[term / 4]!;
+          const [cr, ci] = [
+            m.values[(term + 16) / m.size + lane]!,
+            m.values[(term + 32) / m.size + lane]!,
+          ];
+          const source = Math.floor(input / flips) * lanes;
+          const [xr, xi] = old[source + (lane ^ m.int32[laneMasks / 4 + (input % flips)]!)]!;
+          re += cr * xr - ci * xi;
+          im += cr * xi + ci * xr;
+        }
+        m.values[psi / m.size + index(i, lane)] = re;
+        m.values[(psi + plane) / m.size + index(i, lane)] = im;
+      }
+      row += 16 + 48 * count;
+    }
+  }
+}
+
 export function lanePhase(
   m: ReferenceMemory,
   psi: number,

@@ -43,10 +43,10 @@ const chunkBytes = 2 ** 27;
 /** Tables of structures are dropped together when they outgrow this. */
 const fixedLimitBytes = 2 ** 28;
 
-/** Returns the rows per tile: about 32 KiB of amplitudes, 4 … 64 rows, no more than the batch needs. */
+/** Returns the rows per tile: 64 KiB of amplitudes, or 16 rows in 128 KiB; 4 … 64 rows, no more than the batch needs. */
 export function tileRows(n: number, precision: Precision, B: number): number {
   const rowBytes = 2 * 2 ** n * bytesOf(precision);
-  const fitting = 2 ** Math.floor(Math.log2(Math.max(1, 32768 / rowBytes)));
+  const fitting = Math.max(65536 / rowBytes, Math.min(16, 131072 / rowBytes));
   const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, B)));
   return Math.max(4, Math.min(64, fitting, wanted));
 }

@@ -128,23 +128,64 @@ class PassWriter {
     const laneMasks = Int32Array.from({ length: Math.max(4, flips) }, (_, f) =>
       lanes.reduce((mask, lane, bit) => mask | (((f >>> bit) & 1) << lane), 0),
     );
-    this.#calls.push({
-      kernel: "laneMatrix",
-      arguments: {
-        ...this.#target(),
-        k: high.length,
-        qubits: this.#store(Int32Array.from([...high, 0])),
-        flips,
-        laneMasks: this.#store(laneMasks),
-        controlMask: masks.inner,
-        controlValue: masks.innerValue,
-        coefficients: this.#store(this.#matrixTable(group.matrix, lanes, high.length, masks)),
-        scratch: place(passRegisters.scratch, this.#isWhole ? 0 : 2 * this.#tilePlane),
-        tile: place(passRegisters.tile, 0),
-        outerMask: masks.outer,
-        outerValue: masks.outerValue,
-      },
+    const table = this.#matrixTable(group.matrix, lanes, high.length, masks);
+    const sparse = this.#sparseRows(table, 2 ** high.length, flips);
+    const shared = {
+      ...this.#target(),
+      k: high.length,
+      qubits: this.#store(Int32Array.from([...high, 0])),
+      flips,
+      laneMasks: this.#store(laneMasks),
+      controlMask: masks.inner,
+      controlValue: masks.innerValue,
+      scratch: place(passRegisters.scratch, this.#isWhole ? 0 : 2 * this.#tilePlane),
+      tile: place(passRegisters.tile, 0),
+      outerMask: masks.outer,
+      outerValue: masks.outerValue,
+    };
+    this.#calls.push(
+      sparse === undefined
+        ? { kernel: "laneMatrix", arguments: { ...shared, coefficients: this.#store(table) } }
+        : { kernel: "laneSparse", arguments: { ...shared, rows: this.#store(sparse) } },
+    );
+  }
+
+  /** The rows of a table without their zeros, or undefined when at most half of them are zero. */
+  #sparseRows(
+    table: Float32Array | Float64Array,
+    dim: number,
+    flips: number,
+  ): Uint8Array | undefined {
+    const width = 2 ** this.#laneBits;
+    const inputs = dim * flips;
+    const term = (row: number, input: number) =>
+      table.subarray((row * inputs + input) * 2 * width, (row * inputs + input + 1) * 2 * width);
+    const rows = Array.from({ length: dim }, (_, row) => {
+      const used = Array.from({ length: inputs }, (__, input) => input).filter((input) =>
+        term(row, input).some((x) => x !== 0),
+      );
+      const isKept =
+        used.length === 1 &&
+        used[0] === row * flips &&
+        term(row, row * flips).every((x, lane) => x === (lane < width ? 1 : 0));
+      return isKept ? [] : used;
     });
+    const count = rows.reduce((sum, used) => sum + used.length, 0);
+    if (count > (dim * inputs) / 2) return undefined;
+    const bytes = new Uint8Array(16 * dim + 48 * count);
+    const words = new Uint32Array(bytes.buffer);
+    let at = 0;
+    for (const [row, used] of rows.entries()) {
+      words[at / 4] = used.length;
+      at += 16;
+      for (const input of used) {
+        words[at / 4] = input;
+        const values = term(row, input);
+        bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), at + 16);
+        at += 48;
+      }
+    }
+    return bytes;
   }
 
   /** [out, in, flip, (re, im)] vectors: what each lane is multiplied by. */

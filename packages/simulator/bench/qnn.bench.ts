@@ -1,0 +1,44 @@
+/**
+ * The quantum layer of the adapters: values, and values with gradients to inputs and weights, over the grid of sizes.
+ * Prints one JSON line per case. Run: node --conditions=@qtune/source packages/simulator/bench/qnn.bench.ts [threads]
+ */
+import { type CircuitBatch, allPauliZ, ringAnsatz, ringWeightCount } from "@qtune/circuit";
+import { createLocalExecutor } from "../src/index.ts";
+import { bestOf } from "./timing.ts";
+
+const threads = Number(process.argv[2] ?? 2);
+const grid = { n: [4, 6, 8, 10], L: [1, 2, 4], B: [64, 512, 4096] };
+
+for (const n of grid.n) {
+  for (const L of grid.L) {
+    for (const B of grid.B) {
+      const executor = createLocalExecutor({ precision: "float32", threads });
+      const batch: CircuitBatch = {
+        circuit: ringAnsatz({ n, layers: L }),
+        shared: Float64Array.from({ length: ringWeightCount({ n, layers: L }) }, (_, i) =>
+          Math.sin(i),
+        ),
+        rows: Float64Array.from({ length: B * n }, (_, i) => Math.cos(i)),
+        B,
+        observables: allPauliZ(n),
+      };
+      const cotangent = new Float64Array(B * n).fill(1);
+      const forwardMs = await bestOf(() => executor.run(batch));
+      const gradientMs = await bestOf(() => executor.vjp(batch, cotangent));
+      console.log(
+        JSON.stringify({
+          bench: "qnn",
+          engine: "qtune",
+          precision: "float32",
+          threads,
+          n,
+          L,
+          B,
+          forwardMs,
+          gradientMs,
+        }),
+      );
+      await executor.close();
+    }
+  }
+}
