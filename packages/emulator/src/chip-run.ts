@@ -132,6 +132,9 @@ export interface JobOptions {
 /** Tasks between two looks at the signal and at the other work of the thread: some 10 ms. */
 const yieldEveryTasks = 16;
 
+/** Tasks that are sampled while the next ones are prepared. */
+const tasksInFlight = 6;
+
 /**
  * Runs one chip job of a plan: the counts of its tasks by index into `prepared.tasks`.
  *
@@ -156,27 +159,37 @@ export async function runChipJob(
       });
     return { circuit, values: lookup(row), place: where };
   };
+  const inFlight: Promise<void>[] = [];
+  let started = 0;
   for (const execution of job.executions) {
     const tasks = execution.items.map(taskOf);
     for (const [at, planned] of execution.items.entries()) {
       throwIfAborted(options.signal);
       const task = tasks[at];
       if (task === undefined) continue;
+      if (inFlight.length >= tasksInFlight) await inFlight.shift();
       const { row, measured } = prepared.tasks[planned.item] ?? { row: 0, measured: 0 };
       const beside = runner.hasCrosstalk ? tasks.filter((other) => other !== task) : [];
-      const counts = await runner.sample(task, {
-        shots: prepared.shots,
-        seed: prepared.seed,
+      const { shots, seed } = prepared;
+      const sampled = runner.sample(task, {
+        shots,
+        seed,
         index: row,
         part: measured,
         signal: options.signal,
         beside,
       });
-      results.set(planned.item, counts);
-      options.onTask?.(results.size);
-      if (results.size % yieldEveryTasks === 0) await yieldToOthers(options.signal);
+      const stored = sampled.then((counts) => {
+        results.set(planned.item, counts);
+        options.onTask?.(results.size);
+      });
+      stored.catch(() => undefined); // it is thrown where it is awaited; this only keeps it from counting as unhandled
+      inFlight.push(stored);
+      started += 1;
+      if (started % yieldEveryTasks === 0) await yieldToOthers(options.signal);
     }
   }
+  for (const stored of inFlight) await stored;
   return results;
 }
 
