@@ -66,10 +66,10 @@ describe("expandCircuit keeps the unitary", () => {
     }
   });
 
-  test.each([3, 4, 5, 6, 7])(
+  test.each([3, 4, 5, 6])(
     "X under %i controls, without and with qubits to borrow",
     (controls) => {
-      for (const spare of [0, 1, 3]) {
+      for (const spare of [0, 1, 2]) {
         const all = [...Array(controls).keys()];
         expectEqualExpansion(
           circuitBuilder(controls + 1 + spare)
