@@ -336,7 +336,7 @@ describe("what was accepted", () => {
   test("goes on after a stop, with the counts of an undisturbed run", async () => {
     const folder = mkdtempSync(path.join(tmpdir(), "qtune-device-"));
     folders.push(folder);
-    const batch = ringBatch(1200);
+    const batch = ringBatch(600);
     const first = await startDeviceEmulator({ chip, threads: 1, dataDirectory: folder });
     const early = createDeviceClient({ target: first.address });
     const { name } = await early.submit(batch, sampled);
@@ -349,12 +349,12 @@ describe("what was accepted", () => {
     expect(result.expectations).toEqual(
       (await createChipExecutor({ chip }).run(batch, sampled)).expectations,
     );
-    expect(result.usage.circuits).toBe(1200);
+    expect(result.usage.circuits).toBe(600);
     const usage = await client.service.getUsage({ device });
     expect(usage).toMatchObject({
       principal: "anonymous",
-      circuits: 1200n,
-      shots: 120_000n,
+      circuits: 600n,
+      shots: 60_000n,
       queuedCircuits: 0,
     });
   });
@@ -529,7 +529,7 @@ test("the service answers while it computes", async () => {
 
 test("faults on purpose break calls and streams, and a client gets its results through them", async () => {
   const emulator = await start({ faults: { unavailableRate: 0.3, breakStreamsAfter: 3 } });
-  const batch = ringBatch(450);
+  const batch = ringBatch(250);
   const remote = createRemoteExecutor({
     target: `grpc://${emulator.address}/${device}`,
     retry: { attempts: 20 },
