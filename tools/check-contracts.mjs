@@ -4,8 +4,8 @@ import { run } from "./run.mjs";
 
 const checks = [
   ["buf", ["lint"]],
-  ["buf", ["breaking", "--against", "proto/v1.baseline.binpb"]],
-  ["node", ["packages/contracts/tools/generate.mjs", "--check"]],
+  ["buf", ["breaking", "proto", "--against", "proto/v1.baseline.binpb"]],
+  ["node", ["packages/contracts/tools/gen.mjs", "--check"]],
 ];
 for (const [command, args] of checks) {
   const { code } = await run(command, args);
