@@ -132,6 +132,22 @@ describe("the Hugging Face Hub", () => {
     await expect(fetchTiny()).rejects.toThrow(message);
   });
 
+  test("asks which one is meant where there are several GGUF files", async () => {
+    const file = (name: string): object => ({
+      type: "file",
+      path: name,
+      size: 1,
+      oid: "a".repeat(40),
+    });
+    server.files.set(
+      `/api/models/org/tiny/tree/${commit}`,
+      JSON.stringify([file("a.Q4.gguf"), file("b.Q8.gguf")]),
+    );
+    await expect(fetchTiny()).rejects.toThrow(
+      /a\.Q4\.gguf, b\.Q8\.gguf; write hf:org\/tiny\/a\.Q4\.gguf/,
+    );
+  });
+
   test("says so when a model is not in the cache offline", async () => {
     await expect(fetchTiny({ offline: true })).rejects.toMatchObject({ code: "unavailable" });
   });
@@ -160,6 +176,19 @@ describe("chooseFiles", () => {
     );
     expect(names(all)).toEqual(["config.json", "LICENSE", "model.safetensors"]);
     expect(names(files("README.md", "a.gguf"))).toEqual(["README.md", "a.gguf"]);
+  });
+
+  test("takes the usual weights where a repository holds them twice", () => {
+    const twice = files(
+      "consolidated.safetensors",
+      "model-00001-of-00002.safetensors",
+      "model-00002-of-00002.safetensors",
+    );
+    expect(names(twice)).toEqual([
+      "model-00001-of-00002.safetensors",
+      "model-00002-of-00002.safetensors",
+    ]);
+    expect(names(files("other.safetensors"))).toEqual(["other.safetensors"]);
   });
 
   test("takes exactly what a path names", () => {

@@ -73,6 +73,7 @@ export async function fetchFromHub(
         where: label,
       });
     }
+    if (source.path === "") assertOneGguf(files, label);
     const work = async (): Promise<void> => {
       for (const file of files) {
         const place = { folder, snapshot, source, commit, settings };
@@ -182,12 +183,25 @@ export function chooseFiles<F extends { readonly path: string }>(
 ): F[] {
   if (inside !== "")
     return files.filter((file) => file.path === inside || file.path.startsWith(`${inside}/`));
-  const weights = ["safetensors", "gguf"]
-    .map((extension) =>
-      files.filter(({ path: name }) => !name.includes("/") && name.endsWith(`.${extension}`)),
-    )
-    .find((found) => found.length > 0);
-  return [...files.filter(({ path: name }) => smallFiles.test(name)), ...(weights ?? [])];
+  const roots = files.filter(({ path: name }) => !name.includes("/"));
+  const ending = (pattern: RegExp): F[] => roots.filter(({ path: name }) => pattern.test(name));
+  // Some repositories hold the same weights twice, under another name beside the usual one.
+  const usual = ending(/^model(-\d+-of-\d+)?\.safetensors$/);
+  const weights = [usual, ending(/\.safetensors$/), ending(/\.gguf$/)].find(
+    (found) => found.length > 0,
+  );
+  return [...ending(smallFiles), ...(weights ?? [])];
+}
+
+/** A repository of GGUF files holds one model at many sizes: which one is meant has to be said. */
+function assertOneGguf(files: readonly { readonly path: string }[], label: string): void {
+  const names = files.map(({ path: name }) => name).filter((name) => name.endsWith(".gguf"));
+  if (names.length < 2) return;
+  throw new QtuneError(
+    "invalid_argument",
+    `expected one GGUF file but the repository has ${names.slice(0, 12).join(", ")}; write ${label}/${names[0]}`,
+    { where: label, details: { names } },
+  );
 }
 
 interface Place {
