@@ -186,7 +186,7 @@ function createFitModel(
   snapshot: CalibrationSnapshot,
 ): FitModel {
   const schedules = used.map(({ schedule }) => schedule);
-  const plan = planParameters(schedules, snapshot);
+  const plan = planParameters(schedules, snapshot, chip.timing);
   const all = [...plan.base, ...plan.offered];
   const runModel = createRunModel(schedules, all, chip, snapshot);
   const calibrated = all.flatMap(({ quantity, start }, j) =>

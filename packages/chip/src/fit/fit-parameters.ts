@@ -5,6 +5,9 @@ import {
   couplerQuantityTable,
   qubitQuantityTable,
 } from "../calibration-quantities.ts";
+import type { ChipTiming } from "../chip-model.ts";
+import { resolveKnobs } from "../noise/knobs.ts";
+import { createNoiseRates } from "../noise/noise-rates.ts";
 import { couplerKey } from "../topology.ts";
 import { instructionQubits, type ScheduledCircuit } from "../scheduled-circuit.ts";
 
@@ -16,7 +19,10 @@ export type FitParameter = {
   readonly start: number;
   readonly min: number;
   readonly max: number;
-  /** Offered, and the runs are of several lengths, so that they can tell it from an incoherent error. */
+  /**
+   * Offered, and the runs are of several lengths, so that they can tell it from an incoherent
+   * error.
+   */
   readonly isTellable: boolean;
 } & (
   | { readonly of: "qubit"; readonly qubit: number; readonly quantity: QubitQuantity }
@@ -47,6 +53,7 @@ const manyPulses = 20;
 export function planParameters(
   schedules: readonly ScheduledCircuit[],
   snapshot: CalibrationSnapshot,
+  timing: Pick<ChipTiming, "pulseNs" | "czNs">,
 ): ParameterPlan {
   const measured = new Set<number>();
   const couplers = new Map<string, { a: number; b: number; readonly counts: Set<number> }>();
@@ -68,6 +75,7 @@ export function planParameters(
     }
     for (const [key, count] of gates) couplers.get(key)?.counts.add(count);
   }
+  const rates = createNoiseRates(snapshot, resolveKnobs({ extraScale: 0 }));
   const ascending = (a: number, b: number): number => a - b;
   const pairs = [...couplers.values()].sort((x, y) => x.a - y.a || x.b - y.b);
   return {
@@ -78,10 +86,14 @@ export function planParameters(
           qubitParameter(snapshot, qubit, "readoutF0", 0.98),
           qubitParameter(snapshot, qubit, "readoutF1", 0.98),
         ]),
-      ...[...driven]
-        .sort(ascending)
-        .map((qubit) => qubitParameter(snapshot, qubit, "singleQubitFactor", 1)),
-      ...pairs.map((pair) => couplerParameter(snapshot, pair, "incoherentFactor", 1)),
+      ...[...driven].sort(ascending).map((qubit) => {
+        const { depolarising } = rates.qubit(qubit).pulse(timing.pulseNs);
+        return upTo(1 / depolarising, qubitParameter(snapshot, qubit, "singleQubitFactor", 1));
+      }),
+      ...pairs.map((pair) => {
+        const { depolarising } = rates.coupler(pair.a, pair.b).cz(timing.czNs);
+        return upTo(1 / depolarising, couplerParameter(snapshot, pair, "incoherentFactor", 1));
+      }),
     ],
     offered: [
       ...[...driven]
@@ -95,6 +107,14 @@ export function planParameters(
       ]),
     ],
   };
+}
+
+/**
+ * A factor beyond what undoes the calibrated depolarising has no further effect: the search stays
+ * off that plateau.
+ */
+function upTo(max: number, parameter: FitParameter): FitParameter {
+  return { ...parameter, max: Math.min(max, parameter.max) };
 }
 
 function qubitParameter(

@@ -229,16 +229,13 @@ export function profileInterval(
 ): { readonly low: number; readonly high: number } {
   const profile = new Set([...fixed, j]);
   const center = maximum.values[j] ?? 0;
-  let warm = maximum.values;
   const loss = (value: number): number => {
-    const refit = maximiseLikelihood(model, warm.with(j, value), profile);
-    warm = refit.values;
+    const refit = maximiseLikelihood(model, maximum.values.with(j, value), profile);
     return Math.max(0, maximum.logLikelihood - refit.logLikelihood);
   };
   const end = (direction: 1 | -1): number => {
     const reach =
       direction > 0 ? (model.max[j] ?? center) - center : center - (model.min[j] ?? center);
-    warm = maximum.values;
     return (
       center +
       direction * solveRising((distance) => loss(center + direction * distance), reach, guess)
