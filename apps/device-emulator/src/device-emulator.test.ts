@@ -147,6 +147,13 @@ describe("a task batch", () => {
       event?.$case === "results" ? [event.value.rows] : [],
     );
     expect(rows.reduce((sum, each) => sum + each, 0)).toBe(250);
+    const final = events.at(-1)?.event;
+    const { timeline, usage } =
+      final?.$case === "taskBatch" ? final.value : deviceV1.TaskBatch.fromPartial({});
+    const onChip =
+      (timeline?.loadSeconds ?? 0) + (timeline?.shotsSeconds ?? 0) + (timeline?.postSeconds ?? 0);
+    expect(onChip).toBeCloseTo(usage?.chipSeconds ?? Number.NaN, 9);
+    expect(timeline?.shotsSeconds).toBeGreaterThan(0);
     const half = Math.floor(events.length / 2);
     const rest: deviceV1.WatchTasksResponse[] = [];
     for await (const event of client.watch(name, {

@@ -222,7 +222,9 @@ export function createDeviceEngine(options: DeviceEngineOptions): DeviceEngine {
       usage: usageToWire(addUsage(batch, result)),
       timeline: {
         ...timeline,
-        shotsSeconds: timeline.shotsSeconds + result.chipSeconds,
+        loadSeconds: timeline.loadSeconds + result.phases.loadSeconds,
+        shotsSeconds: timeline.shotsSeconds + result.phases.shotsSeconds,
+        postSeconds: timeline.postSeconds + result.phases.postSeconds,
         emulateSeconds: timeline.emulateSeconds + emulateSeconds,
       },
     };

@@ -71,9 +71,17 @@ export interface JobResult {
   /** A RowResults message of the rows that this job completes; absent when it completes none. */
   readonly results?: Uint8Array;
   readonly carry: RowCarry;
-  /** Seconds of the chip's clock. */
+  /** Seconds of the chip's clock, and how they divide. */
   readonly chipSeconds: number;
+  readonly phases: ChipPhases;
   readonly circuits: number;
+}
+
+/** Seconds of the chip's clock by phase: compiling to pulses and loading, shots, processing. */
+export interface ChipPhases {
+  readonly loadSeconds: number;
+  readonly shotsSeconds: number;
+  readonly postSeconds: number;
 }
 
 /** One job of a stored plan. */
@@ -186,10 +194,23 @@ export function createChipWork(chip: ChipModel): ChipWork {
       const outcome = { job, counts, before, circuits: whole.circuits, carry, errorsAt };
       const rows = completeRows(prepared, outcome);
       const chipSeconds = job.circuits === 0 ? 0 : jobSeconds(job, chip, request.shots);
-      return { ...rows, chipSeconds, circuits: job.circuits };
+      return {
+        ...rows,
+        chipSeconds,
+        phases: chipPhases(chip, job, chipSeconds),
+        circuits: job.circuits,
+      };
     },
     preview: (request) => preview(chip, request),
   };
+}
+
+/** Divides the seconds of a job: what is neither loading nor processing is shots. */
+function chipPhases({ timing }: ChipModel, { circuits }: ChipJob, chipSeconds: number): ChipPhases {
+  if (circuits === 0) return { loadSeconds: 0, shotsSeconds: 0, postSeconds: 0 };
+  const loadSeconds = (timing.loadMs + circuits * timing.compileMs) / 1000;
+  const postSeconds = timing.postProcessMs / 1000;
+  return { loadSeconds, shotsSeconds: chipSeconds - loadSeconds - postSeconds, postSeconds };
 }
 
 /** Largest number of operations that the device describes. */
