@@ -20,6 +20,13 @@ export {
 } from "./loop/run-training.ts";
 export { type StepMetrics, type TrainingEvent } from "./loop/events.ts";
 export { probeGradient, type ProbeOptions, type ProbeStep } from "./loop/probe-gradient.ts";
+export {
+  createTrainingSession,
+  type SessionDatum,
+  type SessionLoss,
+  type SessionOptions,
+  type TrainingSession,
+} from "./loop/training-session.ts";
 export { planRun, type RunPlan } from "./plan/plan-run.ts";
 export {
   type EvaluatedSample,

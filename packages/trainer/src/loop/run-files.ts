@@ -1,7 +1,7 @@
 /** What a run folder says about itself: the resolved configuration, the environment, and whether a resumed run is the same. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import type { AdapterProvenance } from "@qtune/adapters";
+import { type AdapterProvenance, hasCircuit } from "@qtune/adapters";
 import { type Issue, QtuneError } from "@qtune/base";
 import { writeFileAtomically } from "@qtune/weights";
 import { parse as parseYaml, stringify as printYaml } from "yaml";
@@ -46,10 +46,15 @@ export function describeRun(run: {
         "## Training",
         "",
         `- Data: ${data.source}; ${totalSteps} steps, learning rate ${train.lr}, seed ${train.seed}`,
-        `- Circuits: ${executor.kind}${executor.shots === undefined ? ", exact values" : `, ${executor.shots} shots`}`,
+        ...(hasCircuit(config.adapter.kind) ? [`- Circuits: ${describeCircuits(executor)}`] : []),
       ].join("\n"),
     },
   };
+}
+
+function describeCircuits({ kind, chip, shots }: RunConfig["executor"]): string {
+  const where = kind === "exact" ? "simulated exactly" : `${kind} ${chip ?? ""}`.trim();
+  return shots === undefined ? where : `${where}, ${shots} shots`;
 }
 
 /** Parts of a configuration that may change between the halves of a run: where it lives and how often it saves. */
