@@ -30,7 +30,7 @@ describe.skipIf(chipFile === undefined || runs.length === 0)(
         const { chip } = readChipFile(readFileSync(chipFile ?? "", "utf8"), {
           fileName: "wukong72-2026-03-06.json",
         });
-        const { circuit } = await readCircuit(executed.join("\n"), {
+        const { circuit } = readCircuit(executed.join("\n"), {
           fileName: "executed",
           format: "originir",
         });

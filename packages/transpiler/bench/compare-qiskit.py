@@ -1,5 +1,7 @@
 """Compiles OpenQASM 2 files with Qiskit for a square grid and prints one JSON object per file.
 
+Times are processor time of all threads, so that other work on the machine matters little.
+
 Usage: python compare-qiskit.py LEVEL ROWS COLS FILE...   (a virtual environment with `pip install qiskit`)
 """
 import json
@@ -17,7 +19,7 @@ def main() -> None:
     for path in sys.argv[4:]:
         circuit = QuantumCircuit.from_qasm_file(path)
         circuit.remove_final_measurements()
-        start = time.perf_counter()
+        start = time.process_time()
         out = transpile(
             circuit,
             coupling_map=edges,
@@ -25,7 +27,7 @@ def main() -> None:
             optimization_level=level,
             seed_transpiler=1,
         )
-        elapsed = time.perf_counter() - start
+        elapsed = time.process_time() - start
         print(
             json.dumps(
                 {
