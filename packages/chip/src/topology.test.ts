@@ -45,3 +45,7 @@ test.each([
 ])("a grid of %d x %d is refused", (rows, cols) => {
   expect(() => createGridTopology(rows, cols)).toThrow(/at most 4,096/);
 });
+
+test.each([0, 1.5, 1e9, Number.NaN])("a topology of %d qubits is refused", (qubits) => {
+  expect(() => createTopology({ qubits, couplers: [] })).toThrow(/1 to 100,000 qubits/);
+});

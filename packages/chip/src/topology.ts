@@ -61,7 +61,8 @@ function isSize(value: number): boolean {
  *
  * Range:  couplers in any direction and order; repeats are merged. Without `sites` the qubits stand
  *         on a near-square grid in order of their number, which serves drawings only.
- * Errors: invalid_argument for a coupler outside the qubits or from a qubit to itself.
+ * Errors: out_of_range for more than 100,000 qubits, invalid_argument for a coupler outside the
+ *         qubits or from a qubit to itself.
  */
 export function createTopology(options: {
   readonly qubits: number;
@@ -69,6 +70,11 @@ export function createTopology(options: {
   readonly sites?: readonly { readonly row: number; readonly col: number }[];
 }): Topology {
   const { qubits } = options;
+  if (!isSize(qubits) || qubits > 100_000) {
+    throw new QtuneError("out_of_range", `expected 1 to 100,000 qubits but was given ${qubits}`, {
+      where: "topology.qubits",
+    });
+  }
   for (const [index, { a, b }] of options.couplers.entries()) {
     if (!isQubit(a, qubits) || !isQubit(b, qubits) || a === b) {
       throw new QtuneError(
