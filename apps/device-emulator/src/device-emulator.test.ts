@@ -548,6 +548,54 @@ test("faults on purpose break calls and streams, and a client gets its results t
   );
 });
 
+describe("a chip job that fails", () => {
+  const { TASK_STATE_SUCCEEDED, TASK_STATE_FAILED } = deviceV1.TaskState;
+
+  async function runWith(
+    failurePolicy: deviceV1.FailurePolicy,
+  ): Promise<{ final: deviceV1.TaskBatch; client: DeviceClient }> {
+    const client = connect(await start({ faults: { failJob: 1 } }));
+    const request = deviceV1.CreateTaskBatchRequest.fromPartial({
+      parent: device,
+      taskBatch: {
+        batch: batchToWire(ringBatch(500)),
+        options: { shots: 100, seed: 7n },
+        failurePolicy,
+      },
+    });
+    const { name } = await client.service.createTaskBatch(request);
+    for await (const _event of client.watch(name)) continue;
+    return { final: await client.service.getTaskBatch({ name }), client };
+  }
+
+  test("takes its own tasks with it, and the others go on", async () => {
+    const { final, client } = await runWith(deviceV1.FailurePolicy.FAILURE_POLICY_CONTINUE);
+    expect(final).toMatchObject({
+      state: TASK_STATE_SUCCEEDED,
+      finishedTasks: 500,
+      failedTasks: 200,
+    });
+    const task = (row: number) => client.service.getTask({ name: `${final.name}/tasks/${row}` });
+    expect((await task(199)).state).toBe(TASK_STATE_SUCCEEDED);
+    expect(await task(200)).toMatchObject({
+      state: TASK_STATE_FAILED,
+      failure: { code: "aborted" },
+    });
+    expect((await task(400)).state).toBe(TASK_STATE_SUCCEEDED);
+    const results = client.results(final.name, ringBatch(500));
+    await expect(results).rejects.toMatchObject({ code: "aborted" });
+  });
+
+  test("ends the batch where the client wants that", async () => {
+    const { final } = await runWith(deviceV1.FailurePolicy.FAILURE_POLICY_STOP);
+    expect(final).toMatchObject({
+      state: TASK_STATE_FAILED,
+      failure: { code: "aborted" },
+      finishedTasks: 500,
+    });
+  });
+});
+
 describe("a simulator service", () => {
   test("gives a large batch in parts what it gives in one message, gradients too", async () => {
     const client = createSimulatorClient({ target: shared.address });

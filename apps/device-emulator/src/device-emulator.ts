@@ -95,6 +95,7 @@ export async function startDeviceEmulator(options: DeviceEmulatorOptions): Promi
     clock,
     now,
     log,
+    failJob: options.faults?.failJob,
     weightOf: (principal) => tokenWeights.get(principal) ?? 1,
   });
   let stopping = false;

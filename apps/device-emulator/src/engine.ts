@@ -15,7 +15,7 @@ import type { RowCarry } from "./compute/complete-rows.ts";
 import type { WorkerPool } from "./compute/pool.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { placementOf } from "./messages.ts";
-import type { NewEvent, StoredBatch, TaskStore } from "./store/task-store.ts";
+import type { JobCommit, NewEvent, StoredBatch, TaskStore } from "./store/task-store.ts";
 
 /** How the clock of a device runs. */
 export type ClockMode = "instant" | "real-time";
@@ -30,6 +30,8 @@ export interface DeviceEngineOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
+  /** Makes this chip job of every batch fail, for tests. Absent: none. */
+  readonly failJob?: number | undefined;
   /** Share of a principal relative to others. */
   readonly weightOf: (principal: string) => number;
 }
@@ -52,6 +54,9 @@ interface ActiveBatch {
   readonly controller: AbortController;
   compiling: boolean;
 }
+
+/** What a finished or failed job changes in the store. */
+type JobChanges = Pick<JobCommit, "results" | "firstRow" | "rows" | "endedTasks" | "used">;
 
 /** A device that runs batches. */
 export interface DeviceEngine {
@@ -100,7 +105,7 @@ export function createDeviceEngine(options: DeviceEngineOptions): DeviceEngine {
       if (next === undefined) return;
       const work = next.job === undefined ? compile(next.batch) : runJob(next.batch, next.job);
       const settled = work
-        .catch((error: unknown) => fail(next.batch, error))
+        .catch((error: unknown) => fail(next.batch, next.job, error))
         .catch((error: unknown) =>
           options.log("a failure could not be stored", {
             batch: next.batch.id,
@@ -175,6 +180,7 @@ export function createDeviceEngine(options: DeviceEngineOptions): DeviceEngine {
     batch.running.add(job);
     if (batch.message.state !== TaskState.TASK_STATE_RUNNING)
       change(batch, { state: TaskState.TASK_STATE_RUNNING });
+    if (job === options.failJob) throw new QtuneError("aborted", "the chip job failed on purpose");
     const startMs = now();
     fair.charge(batch.principal, planned.usage.chipSeconds / planned.plan.jobs.length);
     const given = {
@@ -205,8 +211,7 @@ export function createDeviceEngine(options: DeviceEngineOptions): DeviceEngine {
     result: JobResult,
     emulateSeconds: number,
   ): void {
-    batch.running.delete(job);
-    batch.done.add(job);
+    if (!active.has(batch.id)) return; // cancelled while the result was on its way
     batch.carries.set(job, result.carry);
     const results =
       result.results === undefined
@@ -228,38 +233,64 @@ export function createDeviceEngine(options: DeviceEngineOptions): DeviceEngine {
         emulateSeconds: timeline.emulateSeconds + emulateSeconds,
       },
     };
-    const events: NewEvent[] = rows === 0 ? [] : [{ kind: "results", job }];
+    const used = {
+      circuits: result.circuits,
+      shots: result.circuits * batch.request.shots,
+      chipSeconds: result.chipSeconds,
+    };
+    const firstRow = results?.firstRow ?? 0;
+    storeJob(batch, job, { results: result.results, firstRow, rows, endedTasks: [], used });
+  }
+
+  /** Stores what a job has changed, and ends the batch with its last job. */
+  function storeJob(batch: ActiveBatch, job: number, changed: JobChanges): void {
+    batch.running.delete(job);
+    batch.done.add(job);
+    const events: NewEvent[] = changed.endedTasks.map((message) => ({ kind: "task", message }));
+    if (changed.rows > 0) events.push({ kind: "results", job });
     if (batch.done.size === batch.planned?.plan.jobs.length) {
       batch.message = finalMessage(batch.message, now());
       active.delete(batch.id);
       changes.emit("queue");
     }
-    events.push({ kind: "batch", message: batch.message });
-    store.commitJob(
-      {
-        id: batch.id,
-        principal: batch.principal,
-        job,
-        results: result.results,
-        firstRow: results?.firstRow ?? 0,
-        rows,
-        carry: result.carry,
-        message: batch.message,
-        events,
-        used: {
-          circuits: result.circuits,
-          shots: result.circuits * batch.request.shots,
-          chipSeconds: result.chipSeconds,
-        },
-      },
-      now(),
-    );
-    notify(batch.id);
+    const { id, principal, message } = batch;
+    events.push({ kind: "batch", message });
+    const carry = batch.carries.get(job) ?? [];
+    store.commitJob({ ...changed, id, principal, job, carry, message, events }, now());
+    notify(id);
   }
 
-  function fail(batch: ActiveBatch, error: unknown): void {
+  /** Ends the tasks of a job that failed; the other jobs of its batch go on. */
+  function failJob(batch: ActiveBatch, job: number, error: unknown): void {
+    const parts = batch.planned?.plan.places.length ?? 1;
+    const first = Math.floor((batch.starts[job] ?? 0) / parts);
+    const circuits = batch.planned?.plan.jobs[job]?.circuits ?? 0;
+    const end = Math.ceil(((batch.starts[job] ?? 0) + circuits) / parts);
+    const ended = store.endedRows(batch.id);
+    const failure = toFailure(error);
+    const endedTasks = Array.from({ length: end - first }, (_, i) => first + i)
+      .filter((row) => !ended.has(row))
+      .map((row) => failedTask(batch.message.name, row, failure));
+    const { finishedTasks, failedTasks } = batch.message;
+    batch.message = {
+      ...batch.message,
+      finishedTasks: finishedTasks + endedTasks.length,
+      failedTasks: failedTasks + endedTasks.length,
+      failure,
+    };
+    const used = { circuits: 0, shots: 0, chipSeconds: 0 };
+    storeJob(batch, job, { results: undefined, firstRow: 0, rows: 0, endedTasks, used });
+  }
+
+  function fail(batch: ActiveBatch, job: number | undefined, error: unknown): void {
     if (!active.has(batch.id)) return; // cancelled meanwhile, which is why its work was stopped
     if (closing && isQtuneError(error, "unavailable")) return; // taken up again by the next start
+    const stops = batch.message.failurePolicy === deviceV1.FailurePolicy.FAILURE_POLICY_STOP;
+    if (job !== undefined && !stops) {
+      options.log("a chip job failed", { batch: batch.id, job, error: String(error) });
+      failJob(batch, job, error);
+      return;
+    }
     options.log("a task batch failed", { batch: batch.id, error: String(error) });
     active.delete(batch.id);
     batch.controller.abort();
@@ -478,6 +509,12 @@ function hasBegun(batch: ActiveBatch, planned: PlannedBatch, row: number): boole
     const end = start + (planned.plan.jobs[job]?.circuits ?? 0);
     return start < (row + 1) * parts && end > row * parts;
   });
+}
+
+function failedTask(batchName: string, row: number, failure: circuitV1.Failure): deviceV1.Task {
+  const name = `${batchName}/tasks/${row}`;
+  const empty = deviceV1.Task.fromPartial({ name, row });
+  return { ...empty, state: TaskState.TASK_STATE_FAILED, failure };
 }
 
 function leftOf({ message }: ActiveBatch): number {

@@ -13,6 +13,8 @@ export interface Faults {
   readonly latencyMs?: number | undefined;
   /** Streams break as unavailable after so many messages. */
   readonly breakStreamsAfter?: number | undefined;
+  /** This chip job of every task batch fails. */
+  readonly failJob?: number | undefined;
   /** Seed of what is random. Default 1. */
   readonly seed?: bigint | undefined;
 }

@@ -32,6 +32,7 @@ interface DaemonOptions {
   readonly faultUnavailableRate?: number;
   readonly faultLatencyMs?: number;
   readonly faultBreakStreamsAfter?: number;
+  readonly faultFailJob?: number;
 }
 
 const defaultFolder = path.join(os.homedir(), ".cache", "qtune", "device");
@@ -73,6 +74,11 @@ const program = new Command("qtune-device-emulator")
   )
   .addOption(
     new Option("--fault-break-streams-after <n>", "break streams (for tests)")
+      .argParser(Number)
+      .hideHelp(),
+  )
+  .addOption(
+    new Option("--fault-fail-job <n>", "fail this chip job of every batch (for tests)")
       .argParser(Number)
       .hideHelp(),
   )
@@ -122,6 +128,7 @@ async function run(): Promise<void> {
       unavailableRate: options.faultUnavailableRate,
       latencyMs: options.faultLatencyMs,
       breakStreamsAfter: options.faultBreakStreamsAfter,
+      failJob: options.faultFailJob,
     },
     log: (message, fields = {}) => logger.info(fields, message),
     onCall: (record) => {

@@ -69,6 +69,8 @@ export interface JobCommit {
   readonly firstRow: number;
   readonly rows: number;
   readonly carry: RowCarry;
+  /** Tasks that ended without a result. */
+  readonly endedTasks: readonly deviceV1.Task[];
   readonly message: deviceV1.TaskBatch;
   readonly events: readonly NewEvent[];
   readonly used: {
@@ -266,6 +268,8 @@ export function openTaskStore(file: string): TaskStore {
       transaction(() => {
         const { id, job, firstRow, rows, results, carry, used } = commit;
         statements.addJob.run(id, job, firstRow, rows, results ?? null, JSON.stringify(carry));
+        for (const task of commit.endedTasks)
+          statements.endRow.run(id, task.row, deviceV1.Task.encode(task).finish());
         setMessage(id, commit.message);
         addEvents(id, commit.events, nowMs);
         statements.addUsage.run(
