@@ -86,11 +86,14 @@ export function createHfTokenizer({ json, config, chatTemplate }: HfTokenizerPar
       clean_up_tokenization_spaces: false,
     });
   };
-  const tokenBytes = (id: number): Uint8Array => {
+  // Masks ask for the bytes of every token of a data set, so each is spelt out once.
+  const spelt: (Uint8Array | undefined)[] = [];
+  const spell = (id: number): Uint8Array => {
     const text = added.get(id)?.content;
     if (text !== undefined) return new TextEncoder().encode(text);
     return toBytes(library.id_to_token(id) ?? "");
   };
+  const tokenBytes = (id: number): Uint8Array => (spelt[id] ??= spell(id));
   return {
     vocabSize,
     specials: findSpecials(library, variables),
