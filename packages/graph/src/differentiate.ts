@@ -6,7 +6,7 @@
  * cotangents, so this is exact.
  */
 import { QtuneError, printShape } from "@qtune/base";
-import type { Graph } from "./graph.ts";
+import type { Checkpoint, Graph } from "./graph.ts";
 import { rowOf } from "./op-table.ts";
 import type { Node } from "./op.ts";
 import type { Tensor } from "./tensor.ts";
@@ -37,17 +37,19 @@ export function differentiate(
   const active = dependentsOf(forward, wrt);
   const contributions = new Map<Tensor, Tensor[]>([[loss, [graph.constant(1)]]]);
   const gradients = new Map<Tensor, Tensor>();
+  const repeats = createRepeats(graph, forward);
   const take = (tensor: Tensor): Tensor | undefined => {
     const parts = contributions.get(tensor);
     const total = parts === undefined ? undefined : joinContributions(graph, tensor, parts);
     if (total !== undefined) gradients.set(tensor, total);
     return total;
   };
-  for (const node of forward.reverse()) {
+  for (const node of forward.toReversed()) {
     if (!node.outputs.some((output) => active.has(output))) continue;
     const cotangents = node.outputs.map(take);
     if (cotangents.every((cotangent) => cotangent === undefined)) continue;
-    pullBack(graph, node, cotangents, active).forEach((cotangent, k) => {
+    const mapped = repeatedNode(graph, node, cotangents, repeats);
+    pullBack(graph, node, mapped, cotangents, active).forEach((cotangent, k) => {
       const input = node.inputs[k];
       if (cotangent === undefined || input === undefined || !active.has(input)) return;
       contributions.set(input, [...(contributions.get(input) ?? []), cotangent]);
@@ -88,9 +90,69 @@ function joinContributions(graph: Graph, tensor: Tensor, parts: readonly Tensor[
   return total ?? graph.constant(0); // parts is never empty
 }
 
+/** Parts that are computed again, by node, and what stands for their values once they were. */
+interface Repeats {
+  readonly parts: ReadonlyMap<Node, Checkpoint>;
+  readonly nodes: readonly Node[];
+  readonly values: Map<Checkpoint, ReadonlyMap<Tensor, Tensor>>;
+}
+
+function createRepeats(graph: Graph, nodes: readonly Node[]): Repeats {
+  const parts = new Map(
+    graph.checkpoints.flatMap((part) =>
+      nodes.slice(part.first, part.end).map((node) => [node, part] as const),
+    ),
+  );
+  return { parts, nodes: [...nodes], values: new Map() };
+}
+
+/** Returns a node with the values that stand for its own: those computed again, where it lies in a checkpoint. */
+function repeatedNode(
+  graph: Graph,
+  node: Node,
+  cotangents: readonly (Tensor | undefined)[],
+  repeats: Repeats,
+): Node {
+  const part = repeats.parts.get(node);
+  if (part === undefined) return node;
+  const values = repeats.values.get(part) ?? repeatPart(graph, part, cotangents, repeats.nodes);
+  repeats.values.set(part, values);
+  const stand = (tensor: Tensor): Tensor => values.get(tensor) ?? tensor;
+  return { ...node, inputs: node.inputs.map(stand), outputs: node.outputs.map(stand) };
+}
+
+/**
+ * Computes a part again. Its input is made to depend on the cotangent that arrives, by adding zero times its sum: otherwise a
+ * runtime could compute all parts again before the reverse pass needs the first, or merge them with the forward pass.
+ */
+function repeatPart(
+  graph: Graph,
+  part: Checkpoint,
+  cotangents: readonly (Tensor | undefined)[],
+  nodes: readonly Node[],
+): ReadonlyMap<Tensor, Tensor> {
+  const arrived = cotangents.find((cotangent) => cotangent !== undefined);
+  const values = new Map<Tensor, Tensor>();
+  if (arrived === undefined) return values;
+  return graph.withScope(`${part.input.name}.again`, () => {
+    values.set(part.input, graph.add(part.input, graph.multiply(graph.reduceSum(arrived), 0)));
+    for (const node of nodes.slice(part.first, part.end)) {
+      // What the host computed is kept: circuits are dear, and may be random.
+      if (node.op === "hostOperation" || !node.inputs.some((input) => values.has(input))) continue;
+      const outputs = graph.repeat(
+        node,
+        node.inputs.map((input) => values.get(input) ?? input),
+      );
+      node.outputs.forEach((output, k) => values.set(output, outputs[k] ?? output));
+    }
+    return values;
+  });
+}
+
 function pullBack(
   graph: Graph,
   node: Node,
+  mapped: Node,
   cotangents: readonly (Tensor | undefined)[],
   active: ReadonlySet<Tensor>,
 ): readonly (Tensor | undefined)[] {
@@ -108,8 +170,8 @@ function pullBack(
   return graph.withScope(scope, () =>
     derivative({
       graph,
-      inputs: node.inputs,
-      outputs: node.outputs,
+      inputs: mapped.inputs,
+      outputs: mapped.outputs,
       attributes: node.attributes,
       cotangents,
       wants: (input) => {

@@ -16,8 +16,25 @@ export interface Graph extends Operations {
   readonly nodes: readonly Node[];
   /** Names everything built inside `build` below `scope`. Scopes nest. */
   withScope<T>(scope: string, build: () => T): T;
+  /**
+   * Marks what `build` adds as computed again in the reverse pass, from `input`, instead of kept.
+   *
+   * Cost: one more forward pass of the part; of its values only `input`, what leaves it and what the host computed are kept.
+   */
+  checkpoint<T>(input: Tensor, build: () => T): T;
+  /** Parts marked by `checkpoint`, in order. */
+  readonly checkpoints: readonly Checkpoint[];
+  /** Applies a node's operation to other inputs. */
+  repeat(node: Node, inputs: readonly Tensor[]): readonly Tensor[];
   /** Returns the node that computes a tensor. */
   nodeOf(tensor: Tensor): Node;
+}
+
+/** A part of a graph that the reverse pass computes again: nodes [first, end) and the value they start from. */
+export interface Checkpoint {
+  readonly input: Tensor;
+  readonly first: number;
+  readonly end: number;
 }
 
 const stageOrder: readonly Stage[] = ["constant", "step", "batch", "gradient"];
@@ -150,6 +167,7 @@ function matMulAttributes(options: MatMulOptions = {}): MatMulAttributes {
 export function createGraph(): Graph {
   const builder = new GraphBuilder();
   const { nodes } = builder;
+  const checkpoints: Checkpoint[] = [];
   const tensor = (x: Tensor | number): Tensor => (typeof x === "number" ? builder.scalar(x) : x);
   const unary =
     (
@@ -183,6 +201,14 @@ export function createGraph(): Graph {
     nodes,
     withScope: (scope, build) => builder.withScope(scope, build),
     nodeOf: (x) => builder.nodeOf(x),
+    checkpoints,
+    checkpoint(input, build) {
+      const first = nodes.length;
+      const result = build();
+      checkpoints.push({ input, first, end: nodes.length });
+      return result;
+    },
+    repeat: (node, inputs) => builder.apply(node.op, inputs, node.attributes),
     input: (name, dtype, shape) => source("input", name, "batch", { dtype, shape }),
     parameter: (name, shape) => source("parameter", name, "step", { dtype: "float", shape }),
     weight: (name, source, { storage = "float" } = {}) => {

@@ -3,7 +3,7 @@
  * torch + transformers + PEFT in the same run where a Python with these packages is named.
  *
  * node --conditions=@qtune/source bench/training-step.ts [--shapes minimind2|smollm2|llama1b] [--batch 8x64] [--rank 8]
- *   [--labelled 0.3] [--base float32|float16|int8|int4] [--adapter lora|host] [--steps 7] [--profile DIR] [--peer PYTHON]
+ *   [--labelled 0.3] [--base float32|float16|int8|int4] [--adapter lora|host] [--steps 7] [--checkpointed] [--profile DIR] [--peer PYTHON]
  *
  * Logits are computed at labelled positions only, on both sides. CPU time is printed because it says more than wall time on a
  * machine that others use.
@@ -40,6 +40,7 @@ const { values: flags } = parseArgs({
     adapter: { type: "string", default: "lora" },
     steps: { type: "string", default: "7" },
     profile: { type: "string" },
+    checkpointed: { type: "boolean", default: false },
     peer: { type: "string" },
     peers: { type: "boolean" },
   },
@@ -85,6 +86,7 @@ async function timeOurs() {
     onLinear: (flags.adapter === "host" ? benchHost : benchLora)(rank, sizes),
     hostOperations: freeCircuits,
     threads: 2,
+    isCheckpointed: flags.checkpointed,
     baseWeights: flags.base as BaseWeights,
     profile: flags.profile !== undefined,
     ...(flags.profile === undefined
@@ -122,6 +124,7 @@ const labelled = B * Math.round(T * Number(flags.labelled));
 const { totalBytes } = estimateDecoderMemory({
   config,
   isTraining: true,
+  isCheckpointed: flags.checkpointed,
   tokens: B * T,
   longest: T,
   labelled,

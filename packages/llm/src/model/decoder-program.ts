@@ -39,6 +39,8 @@ export interface DecoderOptions extends Pick<
   readonly tensors: ReadonlyMap<string, WeightSource>;
   /** How the frozen linear maps are kept: `int8` is about twice as fast as float32 in a third of its memory. Default `float32`. */
   readonly baseWeights?: BaseWeights | undefined;
+  /** Computes each layer again in the reverse pass instead of keeping it: a third more time, far less memory. Default false. */
+  readonly isCheckpointed?: boolean | undefined;
   /** Called at each linear module, in order of execution. Default: the frozen model. */
   readonly onLinear?: OnLinear | undefined;
   /** Handlers of the host operations that `onLinear` adds, `<kind>.vjp` included. */
@@ -101,7 +103,10 @@ export interface DecoderGraph {
 
 /** Builds a decoder with its loss at labelled positions. Feeds come from {@link decoderFeeds}. */
 export function buildDecoderGraph(
-  options: Pick<DecoderOptions, "config" | "tensors" | "onLinear" | "baseWeights">,
+  options: Pick<
+    DecoderOptions,
+    "config" | "tensors" | "onLinear" | "baseWeights" | "isCheckpointed"
+  >,
 ): DecoderGraph {
   const { config } = options;
   const graph = createGraph();

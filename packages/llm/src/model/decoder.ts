@@ -32,6 +32,8 @@ export interface BuildDecoderOptions {
   readonly onLinear?: OnLinear | undefined;
   /** Default `float32`. */
   readonly baseWeights?: BaseWeights | undefined;
+  /** Computes each layer again in the reverse pass. Default false. */
+  readonly isCheckpointed?: boolean | undefined;
   readonly inputs: {
     /** int64 [N]. */
     readonly ids: Tensor;
@@ -55,7 +57,12 @@ export function buildDecoder(options: BuildDecoderOptions): Tensor {
   const embedding = weights.matrix("model.embed_tokens.weight", [config.vocab, config.hidden]);
   let x = graph.gather(embedding, inputs.ids);
   for (let layer = 0; layer < config.layers; layer++) {
-    x = graph.withScope(`model.layers.${layer}`, () => buildLayer(options, weights, layer, x));
+    const input = x;
+    const build = (): Tensor =>
+      graph.withScope(`model.layers.${layer}`, () => buildLayer(options, weights, layer, input));
+    // The last layer is pulled back at once: computing it again would save nothing.
+    const isRepeated = options.isCheckpointed === true && layer < config.layers - 1;
+    x = isRepeated ? graph.checkpoint(input, build) : build();
   }
   const normed = graph.rmsNorm(x, weights.vector("model.norm.weight", config.hidden), config.eps);
   const head = config.tied

@@ -15,6 +15,8 @@ export interface MemoryQuestion {
   readonly baseWeights?: BaseWeights | undefined;
   /** Whether a reverse pass is run. */
   readonly isTraining: boolean;
+  /** Whether layers are computed again in it. Default false. */
+  readonly isCheckpointed?: boolean | undefined;
   /** Tokens of a micro-batch. */
   readonly tokens: number;
   /** Longest sequence of a micro-batch. */
@@ -41,8 +43,7 @@ const allocatorFactor = 1.3;
 export function estimateDecoderMemory(question: MemoryQuestion): MemoryEstimate {
   const { config, isTraining, tokens, labelled } = question;
   const weightBytes = countWeightBytes(question);
-  const layersHeld = isTraining ? config.layers : 1;
-  const activationBytes = 4 * tokens * layersHeld * valuesPerRow(question);
+  const activationBytes = 4 * tokens * heldPerRow(question);
   // Logits, their logarithms, and in training the probabilities.
   const logitBytes = 4 * labelled * config.vocab * (isTraining ? 3 : 2);
   const totalBytes = processBytes + weightBytes + allocatorFactor * (activationBytes + logitBytes);
@@ -59,6 +60,15 @@ function countWeightBytes({ config, baseWeights = "float32", isTraining }: Memor
   return (
     directions * quantisedBytes[baseWeights] * (layers * perLayer + vocab * hidden) + embedding
   );
+}
+
+/** Values held per row at the peak: what waits for the reverse pass, and the work of the layer under way. */
+function heldPerRow(question: MemoryQuestion): number {
+  const { config, isTraining, isCheckpointed = false } = question;
+  const underWay = (isTraining ? 2 : 1) * valuesPerRow(question);
+  if (!isTraining) return underWay;
+  if (isCheckpointed) return underWay + valuesPerRow(question) + config.layers * config.hidden;
+  return underWay + config.layers * valuesPerRow(question);
 }
 
 /** Values that one layer keeps per row: residuals and norms, attention, and the four of the gated MLP. */
@@ -80,7 +90,7 @@ export function assertMemory(question: MemoryQuestion, availableBytes: number): 
     "resource_exhausted",
     `this run needs about ${gigabytes(estimate.totalBytes)} (weights ${gigabytes(estimate.weightBytes)}, activations ` +
       `${gigabytes(estimate.activationBytes)}, logits ${gigabytes(estimate.logitBytes)}) but ${gigabytes(availableBytes)} are free; ` +
-      `use fewer tokens per micro-batch than ${question.tokens}, keep the base weights in int8 or int4, or take a smaller model`,
+      `use fewer tokens per micro-batch than ${question.tokens}, ${question.isCheckpointed === true ? "" : "compute layers again in the reverse pass, "}keep the base weights in int8 or int4, or take a smaller model`,
     { where: "memory", details: { ...estimate, availableBytes } },
   );
 }
