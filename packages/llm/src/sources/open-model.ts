@@ -40,7 +40,7 @@ export interface ModelIdentity {
   readonly sha256: string;
   /** Where the bytes came from and how they were checked. Empty for local files. */
   readonly origin: Readonly<Record<string, string>>;
-  /** SPDX name where the table of models knows it. */
+  /** Licence of the weights, where the table of models or the file itself names it. */
   readonly licence: string | undefined;
 }
 
@@ -129,14 +129,19 @@ async function openFetched(
 ): Promise<OpenedModel> {
   const files = await findModelFiles(fetched.path);
   const sha256 = await weightHash(files, fetched, options);
-  const identity: ModelIdentity = { source, sha256, origin: fetched.origin, licence };
   const rawConfig = files.weights.format === "gguf" ? {} : await readJson(files.config);
   const generationConfig = await readJson(files.generationConfig);
-  const { config, tensors } = await openWeights(
+  const { config, tensors, ...found } = await openWeights(
     files,
     { rawConfig, generationConfig, sha256 },
     options,
   );
+  const identity: ModelIdentity = {
+    source,
+    sha256,
+    origin: fetched.origin,
+    licence: licence ?? found.licence,
+  };
   try {
     assertWeights(config, tensors.tensors, files.weights.path);
   } catch (error) {
@@ -180,6 +185,13 @@ async function readJson(file: string | undefined): Promise<Readonly<Record<strin
   throw new QtuneError("data_loss", "expected a JSON object", { where: file });
 }
 
+/** Weights that are open, and what their file says of itself. */
+interface OpenedWeights {
+  readonly config: ModelConfig;
+  readonly tensors: TensorSet;
+  readonly licence?: string | undefined;
+}
+
 /** What is known of a model before its weights are opened. */
 interface Known {
   readonly rawConfig: Readonly<Record<string, unknown>>;
@@ -191,7 +203,7 @@ async function openWeights(
   files: ModelFiles,
   { rawConfig, generationConfig, sha256 }: Known,
   options: OpenModelOptions,
-): Promise<{ config: ModelConfig; tensors: TensorSet }> {
+): Promise<OpenedWeights> {
   const { format, path: weightPath } = files.weights;
   if (format === "gguf") return openGgufModel(weightPath);
   if (files.config === undefined) {
@@ -208,13 +220,13 @@ async function openWeights(
 }
 
 /** A GGUF file holds its own configuration; a config.json beside it may be of another model and is not read. */
-async function openGgufModel(
-  filePath: string,
-): Promise<{ config: ModelConfig; tensors: TensorSet }> {
+async function openGgufModel(filePath: string): Promise<OpenedWeights> {
   const gguf = await openGguf(filePath);
   try {
     const config = await parseGgufConfig(gguf, filePath);
-    return { config, tensors: ggufWeights(gguf, config) };
+    const licence = gguf.values.get("general.license");
+    const tensors = ggufWeights(gguf, config);
+    return { config, tensors, licence: typeof licence === "string" ? licence : undefined };
   } catch (error) {
     await gguf.close();
     throw error;
