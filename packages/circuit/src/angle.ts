@@ -30,7 +30,7 @@ export function parameterAngle(parameter: string): AffineAngle {
 
 /** Returns the sum of two angles, a number where no parameter is left. */
 export function addAngles(a: Angle, b: Angle): Angle {
-  if (isBoundAngle(a) && isBoundAngle(b)) return a + b;
+  if (isBoundAngle(a) && isBoundAngle(b)) return a + b + 0; // −0 becomes 0
   const left = toAffine(a);
   const right = toAffine(b);
   const coefficients = new Map<string, number>();
@@ -42,7 +42,7 @@ export function addAngles(a: Angle, b: Angle): Angle {
 
 /** Returns an angle times a number. */
 export function scaleAngle(angle: Angle, factor: number): Angle {
-  if (isBoundAngle(angle)) return angle * factor;
+  if (isBoundAngle(angle)) return angle * factor + 0;
   return fromTerms(
     angle.constant * factor,
     new Map(angle.terms.map((term) => [term.parameter, term.coefficient * factor])),
@@ -66,7 +66,7 @@ function fromTerms(constant: number, coefficients: ReadonlyMap<string, number>):
     .filter(([, coefficient]) => coefficient !== 0)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([parameter, coefficient]) => ({ parameter, coefficient }));
-  return terms.length === 0 ? constant : { constant, terms };
+  return terms.length === 0 ? constant + 0 : { constant: constant + 0, terms };
 }
 
 /**

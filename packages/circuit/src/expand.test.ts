@@ -66,19 +66,16 @@ describe("expandCircuit keeps the unitary", () => {
     }
   });
 
-  test.each([3, 4, 5, 6])(
-    "X under %i controls, without and with qubits to borrow",
-    (controls) => {
-      for (const spare of [0, 1, 2]) {
-        const all = [...Array(controls).keys()];
-        expectEqualExpansion(
-          circuitBuilder(controls + 1 + spare)
-            .control(all, (inner) => inner.x(controls))
-            .build(),
-        );
-      }
-    },
-  );
+  test.each([3, 4, 5, 6])("X under %i controls, without and with qubits to borrow", (controls) => {
+    for (const spare of [0, 1, 2]) {
+      const all = [...Array(controls).keys()];
+      expectEqualExpansion(
+        circuitBuilder(controls + 1 + spare)
+          .control(all, (inner) => inner.x(controls))
+          .build(),
+      );
+    }
+  });
 
   test("U3 with parameters under three controls stays affine", () => {
     const theta = parameterAngle("theta");

@@ -4,6 +4,7 @@ import path from "node:path";
 import { expect } from "vitest";
 import { QtuneError, type Random } from "@qtune/base";
 import { dataRoot } from "@qtune/testkit";
+import type { Circuit } from "./circuit.ts";
 import { gallery } from "./draw/gallery.ts";
 import { circuitFormats, printCircuit, readCircuit } from "./read.ts";
 import { validateCircuit } from "./validate.ts";
@@ -180,12 +181,25 @@ export function expectClearAnswer(text: string): void {
   }
 }
 
-function printAll(circuit: Parameters<typeof printCircuit>[0]): void {
+/** Whatever a format can say reads back, exactly where the format says everything. */
+function printAll(circuit: Circuit): void {
   for (const format of circuitFormats) {
+    let text: string;
     try {
-      printCircuit(circuit, format);
+      text = printCircuit(circuit, format);
     } catch (error) {
       if (!(error instanceof QtuneError) || error.code === "internal") throw error;
+      continue; // this format cannot say it
     }
+    const again = readCircuit(text, { format });
+    expect(again.issues).toEqual([]);
+    const isExact = format === "json" || (format === "qasm3" && !hasUnitaries(circuit.operations));
+    if (isExact) expect(again.circuit).toEqual(circuit);
   }
+}
+
+function hasUnitaries(operations: Circuit["operations"]): boolean {
+  return JSON.stringify(operations, (_, value: unknown) =>
+    typeof value === "bigint" ? "" : value,
+  ).includes('"unitary"');
 }

@@ -32,16 +32,26 @@ export function allPauliZ(n: number): readonly Observable[] {
  */
 export function parseObservable(text: string): Observable {
   const terms: PauliTerm[] = [];
-  const pattern = /\s*(?:([+-])|(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([XYZI])(\d+)|(\*))/y;
+  const pattern =
+    /\s*(?:([+-])|(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)|([XYZI])(\d+)|(\*))/y;
   let coefficient = 1;
   let paulis: { readonly qubit: number; readonly pauli: Pauli }[] = [];
   let factors = 0;
   const fault = (at: number, expected: string): QtuneError =>
-    QtuneError.fromIssues([{ where: "observable", column: at + 1, excerpt: text, expected, given: JSON.stringify(text.slice(at, at + 1)) }]);
+    QtuneError.fromIssues([
+      {
+        where: "observable",
+        column: at + 1,
+        excerpt: text,
+        expected,
+        given: JSON.stringify(text.slice(at, at + 1)),
+      },
+    ]);
   const finish = (at: number): void => {
     if (factors === 0) throw fault(at, "a number or a Pauli operator like Z0");
     const sorted = [...paulis].sort((a, b) => a.qubit - b.qubit);
-    if (new Set(sorted.map((one) => one.qubit)).size !== sorted.length) throw fault(at, "each qubit once per term");
+    if (new Set(sorted.map((one) => one.qubit)).size !== sorted.length)
+      throw fault(at, "each qubit once per term");
     terms.push({ coefficient, paulis: sorted });
     [coefficient, paulis, factors] = [1, [], 0];
   };
@@ -74,7 +84,10 @@ export function printObservable(observable: Observable): string {
   return observable.terms
     .map(({ coefficient, paulis }, i) => {
       const sign = coefficient < 0 ? (i === 0 ? "-" : " - ") : i === 0 ? "" : " + ";
-      const factors = [String(Math.abs(coefficient)), ...paulis.map(({ qubit, pauli }) => `${pauli}${qubit}`)];
+      const factors = [
+        String(Math.abs(coefficient)),
+        ...paulis.map(({ qubit, pauli }) => `${pauli}${qubit}`),
+      ];
       return sign + factors.join(" ");
     })
     .join("");

@@ -154,7 +154,8 @@ export function amplitudeEncoding(amplitudes: {
       where: "amplitudes",
     });
   const operations: Operation[] = [];
-  const above = (q: number): readonly number[] => Array.from({ length: n - 1 - q }, (_, i) => q + 1 + i);
+  const above = (q: number): readonly number[] =>
+    Array.from({ length: n - 1 - q }, (_, i) => q + 1 + i);
   for (let q = n - 1; q >= 0; q--) {
     // controls are the qubits above q; their pattern j selects the pair of blocks that RY splits
     const angles = Array.from({ length: 2 ** (n - 1 - q) }, (_, j) => {
@@ -206,11 +207,18 @@ export function multiplexedRotation(
 ): readonly Operation[] {
   const count = 2 ** controls.length;
   if (angles.length !== count) {
-    throw new QtuneError("invalid_argument", `expected ${count} angles for ${controls.length} controls but was given ${angles.length}`, { where: "angles" });
+    throw new QtuneError(
+      "invalid_argument",
+      `expected ${count} angles for ${controls.length} controls but was given ${angles.length}`,
+      { where: "angles" },
+    );
   }
   const gray = (i: number): number => i ^ (i >> 1);
   const mixed = Array.from({ length: count }, (_, i) => {
-    const sum = angles.reduce((total, angle, j) => total + (parity(j & gray(i)) === 0 ? angle : -angle), 0);
+    const sum = angles.reduce(
+      (total, angle, j) => total + (parity(j & gray(i)) === 0 ? angle : -angle),
+      0,
+    );
     return sum / count;
   });
   if (mixed.every((angle) => Math.abs(angle) < 1e-15)) return [];

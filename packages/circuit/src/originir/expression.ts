@@ -73,7 +73,7 @@ function combine(operator: BinaryOperator, left: Angle, right: Angle): Angle | s
       return isBoundAngle(left)
         ? left / right
         : {
-            constant: left.constant / right,
+            constant: left.constant / right + 0,
             terms: left.terms.map((term) => ({ ...term, coefficient: term.coefficient / right })),
           };
     default:

@@ -1346,7 +1346,7 @@ function divideValues(a: Value, b: Value): Value {
   if (typeof a === "number" && typeof b === "number") return a / b;
   if (typeof b === "number" && !isLazy(a) && typeof a !== "number") {
     return {
-      constant: a.constant / b,
+      constant: a.constant / b + 0,
       terms: a.terms.map((term) => ({ ...term, coefficient: term.coefficient / b })),
     };
   }

@@ -508,7 +508,7 @@ function gateHeader(item: SyntaxNode): {
   };
 }
 
-function lowerGateDefinition(state: Lowering, item: SyntaxNode): void {
+function lowerGateDefinition(state: Lowering, item: SyntaxNode, label: string | undefined): void {
   const { name, parameters, qubits } = gateHeader(item);
   for (const list of [parameters, qubits, [...parameters, ...qubits]]) {
     if (new Set(list).size !== list.length)
@@ -532,7 +532,7 @@ function lowerGateDefinition(state: Lowering, item: SyntaxNode): void {
       expected: "a name that is not in use",
       given: JSON.stringify(name),
     });
-  const inner = findGate(name) === undefined ? name : freshName(state, `${name}_`);
+  const inner = definitionName(state, name, label);
   let definition: GateDefinition;
   try {
     definition = lowerGateBody(state, item, inner, parameters.map(parameterAngle));
@@ -551,7 +551,8 @@ function lowerGateDefinition(state: Lowering, item: SyntaxNode): void {
     });
     return;
   }
-  const own = findOwnGate("qasm3", name, definition);
+  // a printed definition of a table gate carries no name of its own
+  const own = label === undefined ? findOwnGate("qasm3", name, definition) : undefined;
   if (own === undefined) state.definitions.push(definition);
   state.scopes[0]?.set(name, {
     kind: "gate",
@@ -559,6 +560,14 @@ function lowerGateDefinition(state: Lowering, item: SyntaxNode): void {
     ...counts,
     variants: new Map(),
   });
+}
+
+/** The name in the circuit: what the annotation says where it can be had, else the gate's own, never one of the table. */
+function definitionName(state: Lowering, name: string, label: string | undefined): string {
+  const isFree = (one: string): boolean =>
+    findGate(one) === undefined && !state.definitions.some((definition) => definition.name === one);
+  if (label !== undefined && label.trim() !== "" && isFree(label.trim())) return label.trim();
+  return isFree(name) ? name : freshName(state, `${name}_`);
 }
 
 /** Lowers the body with given angles for its parameters. */
@@ -966,7 +975,7 @@ function lowerStatement(
       lowerInclude(state, item);
       return "next";
     case "gateStatement":
-      lowerGateDefinition(state, item);
+      lowerGateDefinition(state, item, annotationOf(annotations, "qtune.name"));
       return "next";
     case "quantumDeclarationStatement":
     case "oldStyleDeclarationStatement":

@@ -218,6 +218,7 @@ function printDefinitions(printer: Printer): void {
   for (const definition of inOrder(definitions)) {
     const name = printer.names.name("gate", definition.name);
     printer.gateNames.set(definition.name, name);
+    if (name !== definition.name) printer.lines.push(`@qtune.name ${definition.name}`);
     printDefinition(printer, name, definition);
   }
 }

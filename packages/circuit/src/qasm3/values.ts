@@ -401,7 +401,7 @@ export function arithmetic(operator: string, left: Value, right: Value): Value {
       if (b === 0) throw new ValueFault("it divides by 0");
       if (isBoundAngle(a)) return floatValue(a / b);
       return angleValue({
-        constant: a.constant / b,
+        constant: a.constant / b + 0,
         terms: a.terms.map((term) => ({ ...term, coefficient: term.coefficient / b })),
       });
     default:
