@@ -68,7 +68,7 @@ export async function runChipCircuit(
   );
   if (shots === undefined) {
     assertPredictable(program);
-    return { compiled, probabilities: noisyDistribution(program) };
+    return { compiled, probabilities: await noisyDistribution(program) };
   }
   const counts = await sampleParts(program, {
     shots,

@@ -123,6 +123,21 @@ describe("createChipExecutor", () => {
     expect((await run(6n)).counts).not.toEqual(first.counts);
   });
 
+  test("counts do not depend on the number of threads", async () => {
+    const chip = createChip("wukong-72");
+    const run = async (threads: number) => {
+      const executor = createChipExecutor({ chip, threads });
+      const { counts } = await executor.run(ringBatch(3), {
+        shots: 700,
+        seed: 5n,
+        returns: ["counts"],
+      });
+      await executor.close();
+      return counts;
+    };
+    expect(await run(2)).toEqual(await run(1));
+  });
+
   test("a packed circuit gives the same counts as the same circuit alone on the same qubits", async () => {
     const chip = createChip("wukong-72");
     const prepared = prepareChipBatch(ringBatch(12), {

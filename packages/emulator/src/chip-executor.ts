@@ -15,6 +15,7 @@ import type {
   ExecutorEstimate,
   RunOptions,
 } from "@qtune/circuit";
+import { createNoisySampler } from "@qtune/simulator";
 import type { ChipPlan, CompileLevel, DecouplingSequence, PackingOptions } from "@qtune/transpiler";
 import {
   type ChipBatch,
@@ -53,6 +54,8 @@ export interface ChipExecutorOptions {
   readonly mitigation?: "none" | "readout" | undefined;
   /** Which of the two stands in `expectations` and `standardErrors`. Default `raw`. */
   readonly report?: "raw" | "mitigated" | undefined;
+  /** Threads that sample, the calling one included; results do not depend on them. Default: those that the process shares. */
+  readonly threads?: number | undefined;
   /** Draws the seed of a run that names none. Default: from the platform's cryptographic randomness. */
   readonly drawSeed?: (() => bigint) | undefined;
 }
@@ -77,7 +80,9 @@ const maxRows = 1_000_000;
 export function createChipExecutor(options: ChipExecutorOptions): ChipExecutor {
   const { chip } = options;
   const snapshot = options.snapshot ?? newestSnapshot(chip);
-  const runner = createTaskRunner(options);
+  const sampler =
+    options.threads === undefined ? undefined : createNoisySampler({ threads: options.threads });
+  const runner = createTaskRunner({ ...options, sampler });
   const measure = rememberMeasurements();
   const drawSeed = options.drawSeed ?? randomSeed;
   let closed = false;
@@ -181,6 +186,7 @@ export function createChipExecutor(options: ChipExecutorOptions): ChipExecutor {
 
     close: async () => {
       closed = true;
+      await sampler?.close();
     },
   };
 }

@@ -5,7 +5,7 @@
 import { QtuneError, shuffleInPlace } from "@qtune/base";
 import type { NoisyProgram, NoisyStep } from "@qtune/chip";
 import type { Counts } from "@qtune/circuit";
-import { type NoisySampling, sampleNoisyProgram } from "@qtune/simulator";
+import { type NoisySampler, type NoisySampling, sampleNoisyProgram } from "@qtune/simulator";
 
 /** Most joined qubits: beyond this a thousand shots of state vectors would take hours. */
 export const maxJoinedQubits = 20;
@@ -14,7 +14,8 @@ export const maxJoinedQubits = 20;
 export const maxFastQubits = 14;
 
 /**
- * Samples a noisy program. The same as the simulator for a program in one part.
+ * Samples a noisy program, by default with the sampler that the process shares. The same as that sampler for a program in
+ * one part.
  *
  * Effect: counts depend on the program and the key of `random` alone.
  * Errors: out_of_range when more than 20 qubits are joined; those of the simulator.
@@ -22,15 +23,16 @@ export const maxFastQubits = 14;
 export async function sampleParts(
   program: NoisyProgram,
   sampling: NoisySampling & { readonly random: NonNullable<NoisySampling["random"]> },
+  sample: NoisySampler["sample"] = sampleNoisyProgram,
 ): Promise<Counts> {
   const parts = independentParts(program);
   const [only] = parts;
   for (const qubits of parts) assertSize(qubits, program);
-  if (parts.length <= 1 || only === undefined) return sampleNoisyProgram(program, sampling);
+  if (parts.length <= 1 || only === undefined) return sample(program, sampling);
   const { random, shots } = sampling;
   let combined: readonly string[] | undefined;
   for (const [index, qubits] of parts.entries()) {
-    const counts = await sampleNoisyProgram(partOf(program, qubits), {
+    const counts = await sample(partOf(program, qubits), {
       ...sampling,
       random: random.fork("part", index),
     });

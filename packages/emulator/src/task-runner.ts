@@ -16,7 +16,7 @@ import {
   resolveKnobs,
 } from "@qtune/chip";
 import type { Circuit, Counts } from "@qtune/circuit";
-import { noisyDistribution } from "@qtune/simulator";
+import { type NoisySampler, noisyDistribution } from "@qtune/simulator";
 import {
   type CompiledCircuit,
   type CompileLevel,
@@ -40,6 +40,8 @@ export interface TaskRunnerOptions {
   readonly knobs?: Partial<NoiseKnobs> | undefined;
   readonly level?: CompileLevel | undefined;
   readonly decoupling?: DecouplingSequence | undefined;
+  /** Default: the sampler that the process shares. */
+  readonly sampler?: Pick<NoisySampler, "sample"> | undefined;
 }
 
 /** One circuit to run. */
@@ -148,7 +150,11 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
     compile: (circuit, place) => prepare(circuit, place).compiled,
     sample: async (task, { shots, seed, index, part = 0, signal, beside = [] }) => {
       const random = createRandom(seed, "chip task", index, part);
-      return sampleParts(programOf(task, beside), { shots, random, signal });
+      return sampleParts(
+        programOf(task, beside),
+        { shots, random, signal },
+        options.sampler?.sample,
+      );
     },
     predict: async (task, beside = []) => noisyDistribution(programOf(task, beside)),
   };
