@@ -224,7 +224,8 @@ function enumerate(expression: Expression): Condition | string {
     if (Number.isNaN(result)) return "the condition divides by 0";
     if (result !== 0) of.push({ kind: "equals", clbits, value: BigInt(value) });
   }
-  return { kind: "or", of };
+  const [only] = of;
+  return only !== undefined && of.length === 1 ? only : { kind: "or", of };
 }
 
 function collectBits(expression: Expression, bits: Set<number>): string | undefined {

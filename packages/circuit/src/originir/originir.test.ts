@@ -198,6 +198,15 @@ describe("reading QPanda2", () => {
     ).toEqual([3n, 4n, 5n, 6n, 7n]);
   });
 
+  test("a condition that never holds leaves the other branch, one value is one comparison", () => {
+    expect(
+      program("QIF c[0]*0\nX q[0]\nELSE\nY q[0]\nENDQIF\nQWHILE 0\nX q[0]\nENDQWHILE").operations,
+    ).toEqual([{ kind: "gate", gate: "Y", qubits: [0], angles: [] }]);
+    expect(program("QIF c[0]*c[1]\nX q[0]\nENDQIF").operations[0]).toMatchObject({
+      condition: { kind: "equals", clbits: [0, 1], value: 3n },
+    });
+  });
+
   test("loops are finite only with a bound, which is an option", () => {
     const circuit = parseOriginir("QINIT 1\nCREG 1\nQWHILE c[0]\nX q[0]\nENDQWHILE", {
       maxIterations: 7,

@@ -595,6 +595,7 @@ function readBlockWord(reader: Reader, word: string, offset: number): boolean {
     case "ENDQWHILE":
     case "QENDWHILE": {
       const frame = pop(reader, "while", word, offset);
+      if (isNever(frame.condition)) return true;
       add(
         reader,
         {
@@ -732,6 +733,11 @@ function closeIf(reader: Reader, word: string, offset: number): void {
     const frame = pop(reader, "if", word, offset);
     chained = frame.chained;
     const then = frame.then ?? frame.list;
+    if (isNever(frame.condition)) {
+      if (frame.then !== undefined)
+        for (const operation of frame.list) add(reader, operation, offset, "QIF");
+      continue;
+    }
     add(
       reader,
       {
@@ -744,6 +750,11 @@ function closeIf(reader: Reader, word: string, offset: number): void {
       "QIF",
     );
   }
+}
+
+/** An expression that is 0 whatever the bits are. */
+function isNever(condition: Condition): boolean {
+  return condition.kind === "or" && condition.of.length === 0;
 }
 
 /** A list of bits means that all are 1; anything else is an expression. */
