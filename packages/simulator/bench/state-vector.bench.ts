@@ -1,12 +1,12 @@
 /**
- * One state vector: GHZ, QFT, random circuits of depth 20 and quantum volume. Prints one JSON line per case, with the
- * amplitudes per second and the share of the machine's copy rate for passes over memory.
+ * One state vector: GHZ, QFT, random circuits of depth 20. Prints one JSON line per case.
  * Run: node --conditions=@qtune/source packages/simulator/bench/state-vector.bench.ts [threads] [float32|float64] [n …]
  */
 import { createRandom } from "@qtune/base";
 import type { Operation } from "@qtune/circuit";
 import { createStateVector } from "../src/index.ts";
 import { lowerOperations } from "../src/plan/lower.ts";
+import { bestOf } from "./timing.ts";
 
 const threads = Number(process.argv[2] ?? 2);
 const precision = process.argv[3] === "float64" ? "float64" : "float32";
@@ -54,14 +54,10 @@ for (const n of sizes) {
     const operations = build(n);
     await using state = createStateVector(n, { precision, threads });
     const items = lowerOperations(operations, {});
-    let best = Number.POSITIVE_INFINITY;
-    for (let repeat = 0; repeat < (n >= 22 ? 2 : 4); repeat++) {
+    const timing = await bestOf(async () => {
       state.reset();
-      const start = performance.now();
       await state.apply(items);
-      best = Math.min(best, performance.now() - start);
-    }
-    const gatesPerSecond = (operations.length / best) * 1000;
+    });
     console.log(
       JSON.stringify({
         bench: family,
@@ -70,8 +66,7 @@ for (const n of sizes) {
         threads,
         n,
         gates: operations.length,
-        ms: Number(best.toFixed(3)),
-        amplitudesPerSecond: Number((gatesPerSecond * 2 ** n).toPrecision(3)),
+        ...timing,
       }),
     );
   }

@@ -21,7 +21,6 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
-
 const exact = createLocalExecutor({ precision: "float64", threads: 1 });
 const single = createLocalExecutor({ precision: "float32", threads: 1 });
 afterAll(async () => {

@@ -39,7 +39,7 @@ import {
   isOdd,
   toMasks,
 } from "./batched/observable-table.ts";
-import { type Plan, canBatch, compilePlan, maxBatchedQubits } from "./plan/plan.ts";
+import { type Plan, canBatch, compilePlan } from "./plan/plan.ts";
 import { exactDistribution, sampleCircuit, simulate } from "./run/simulate.ts";
 import { countIndices, bitString, sampleIndices } from "./sampling.ts";
 

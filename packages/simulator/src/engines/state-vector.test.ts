@@ -16,7 +16,6 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
-
 function referenceState(circuit: Circuit) {
   const state = createReferenceState(circuit.qubits);
   for (const operation of circuit.operations)

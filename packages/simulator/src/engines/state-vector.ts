@@ -190,6 +190,12 @@ export class StateVectorEngine implements Engine {
     return Float64Array.from({ length: 2 ** this.n }, (_, x) => re[x]! ** 2 + im[x]! ** 2); // inside
   }
 
+  /** Returns the real parts of chosen amplitudes. Shapes: indices and result [count]. */
+  realParts(indices: ArrayLike<number>): Float64Array {
+    const re = this.#part(0);
+    return Float64Array.from(indices, (x) => re[x]!); // callers stay inside
+  }
+
   /** Returns the amplitudes. Shapes: re, im [2^n], copies. */
   amplitudes(): { readonly re: Float64Array; readonly im: Float64Array } {
     const length = 2 ** this.n;

@@ -7,6 +7,16 @@ import { type Operator, krausOperators, stepQubits } from "./step-operator.ts";
 /** Most qubits of a density matrix: 4^12 complex numbers in float64 are 256 MiB. */
 export const maxDensityQubits = 12;
 
+/** Throws `out_of_range` beyond 12 qubits. */
+export function assertDensityQubits(n: number): void {
+  if (n <= maxDensityQubits) return;
+  throw new QtuneError(
+    "out_of_range",
+    `a density matrix takes at most ${maxDensityQubits} qubits but was given ${n}; sample shots instead`,
+    { where: "program.qubits" },
+  );
+}
+
 /**
  * Returns the populations after a program at a fixed detuning vector.
  *
@@ -19,15 +29,7 @@ export function densityMatrixPopulations(
   detuningRadPerNs: ArrayLike<number>,
 ): Float64Array {
   const n = program.qubits;
-  if (n > maxDensityQubits) {
-    throw new QtuneError(
-      "out_of_range",
-      `a density matrix takes at most ${maxDensityQubits} qubits but was given ${n}; sample shots instead`,
-      {
-        where: "program.qubits",
-      },
-    );
-  }
+  assertDensityQubits(n);
   const state = createPlainState(2 * n);
   for (const step of program.steps) applyChannelInPlace(state, n, step, detuningRadPerNs);
   return Float64Array.from({ length: 2 ** n }, (_, x) => state.re[x + 2 ** n * x]!); // the diagonal

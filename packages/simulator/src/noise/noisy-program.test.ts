@@ -11,7 +11,6 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
-
 const hadamard: NoisyStep = {
   kind: "unitary",
   qubits: [0],
@@ -87,7 +86,7 @@ describe("sampleNoisyProgram", () => {
     const counts = await sampleNoisyProgram(program, { shots, seed: 3n });
     expect([...counts.values()].reduce((sum, count) => sum + count, 0)).toBe(shots);
     // 3 degrees of freedom: 21.1 is exceeded with probability 1e-4; the quadrature error of 64 vectors adds little.
-    expect(chiSquare(counts, noisyDistribution(program), shots)).toBeLessThan(21.1);
+    expect(chiSquare(counts, await noisyDistribution(program), shots)).toBeLessThan(21.1);
   });
 
   test("repeats with the seed and differs without", async () => {
@@ -158,4 +157,44 @@ describe("detuningSet", () => {
     expect(inverseNormal(0.975)).toBeCloseTo(1.959963984540054, 10);
     expect(inverseNormal(1e-6)).toBeCloseTo(-4.753424308822899, 8);
   });
+});
+
+test("a program of six qubits has the distribution of its parts", async () => {
+  // Three copies of the program side by side, without the correlated readout that would join them.
+  const moved = (copy: number): NoisyStep[] =>
+    program.steps.map((step) =>
+      step.kind === "detuning" || step.kind === "reset"
+        ? { ...step, qubit: step.qubit + 2 * copy }
+        : { ...step, qubits: step.qubits.map((qubit) => qubit + 2 * copy) },
+    );
+  const plain = {
+    ...program,
+    detuningSigmaRadPerNs: [0, 0],
+    readout: { ...program.readout, correlatedFlips: [] },
+  };
+  const wide: NoisyProgram = {
+    ...plain,
+    qubits: 6,
+    clbits: 6,
+    physicalQubits: [0, 1, 2, 3, 4, 5],
+    detuningSigmaRadPerNs: [0, 0, 0, 0, 0, 0],
+    steps: [0, 1, 2].flatMap(moved),
+    readout: {
+      measured: [0, 1, 2].flatMap((copy) =>
+        program.readout.measured.map(({ qubit, clbit }) => ({
+          qubit: qubit + 2 * copy,
+          clbit: clbit + 2 * copy,
+        })),
+      ),
+      flips: [0, 1, 2].flatMap(() => program.readout.flips),
+      correlatedFlips: [],
+    },
+  };
+  const one = await noisyDistribution(plain);
+  const three = await noisyDistribution(wide);
+  for (const [text, p] of three) {
+    const product = [0, 2, 4].reduce((value, at) => value * one.get(text.slice(at, at + 2))!, 1); // every outcome occurs
+    expect(Math.abs(p - product)).toBeLessThan(1e-12);
+  }
+  expect(three.size).toBe(64);
 });

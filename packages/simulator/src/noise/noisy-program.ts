@@ -1,4 +1,5 @@
 import {
+  type Abortable,
   type Random,
   QtuneError,
   assertInteger,
@@ -10,7 +11,8 @@ import type { NoisyProgram } from "@qtune/chip";
 import type { Counts } from "@qtune/circuit";
 import { type BackendOptions, createBackend } from "@qtune/kernels";
 import { sampleIndices } from "../sampling.ts";
-import { densityMatrixPopulations } from "./density-matrix.ts";
+import { DensityEngine } from "./density-engine.ts";
+import { assertDensityQubits, densityMatrixPopulations } from "./density-matrix.ts";
 import { detuningSet } from "./detuning.ts";
 import { confuseReadout, flipReadout, measuredBits, outcomeText } from "./readout.ts";
 import { runReferenceShot } from "./reference-trajectory.ts";
@@ -123,23 +125,34 @@ function printCounts(counts: ReadonlyMap<number, number>, program: NoisyProgram)
   return new Map(texts.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** Up to this many qubits the plain way is quicker than fusing. */
+const plainQubits = 5;
+
 /**
  * Returns the distribution that counts tend to: density matrices at the fixed set of detuning vectors, averaged.
  *
  * Shapes: outcomes c[m − 1] … c[0] with p > 1e-12.
- * Range:  up to 12 qubits.
- * Effect: pure.
- * Cost:   64 density matrices; one where nothing is detuned.
+ * Range:  up to 12 qubits; float32 beyond 7.
+ * Effect: the same on any number of threads; cancellable.
+ * Cost:   64 density matrices of 4^n numbers; one where nothing is detuned.
+ * Errors: out_of_range beyond 12 qubits, cancelled.
  */
-export function noisyDistribution(program: NoisyProgram): ReadonlyMap<string, number> {
+export async function noisyDistribution(
+  program: NoisyProgram,
+  options: Abortable = {},
+): Promise<ReadonlyMap<string, number>> {
+  assertDensityQubits(program.qubits);
   const isDetuned = program.steps.some(
     (step) => step.kind === "detuning" && (program.detuningSigmaRadPerNs[step.qubit] ?? 0) > 0,
   );
   const vectors = isDetuned ? detuningSet(program.qubits) : [new Float64Array(program.qubits)];
   const mean = new Float64Array(2 ** program.qubits);
+  await using engine = program.qubits > plainQubits ? new DensityEngine(program) : undefined;
   for (const vector of vectors) {
+    throwIfAborted(options.signal);
     const detuning = vector.map((x, qubit) => x * (program.detuningSigmaRadPerNs[qubit] ?? 0));
-    const populations = densityMatrixPopulations(program, detuning);
+    const populations = await (engine?.populations(detuning, options) ??
+      densityMatrixPopulations(program, detuning));
     for (let x = 0; x < mean.length; x++) mean[x]! += populations[x]! / vectors.length; // same length
   }
   const distribution = confuseReadout(mean, program.readout);

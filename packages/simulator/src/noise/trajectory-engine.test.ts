@@ -111,7 +111,7 @@ describe("batched trajectories", () => {
       expect(compileTrajectories(program, 64)).toBeDefined();
       const shots = 200_000;
       const counts = await sampler.sample(program, { shots, seed: 5n });
-      const distribution = noisyDistribution(program);
+      const distribution = await noisyDistribution(program);
       const chi = [...distribution].reduce(
         (sum, [key, p]) => sum + ((counts.get(key) ?? 0) - shots * p) ** 2 / (shots * p),
         0,
