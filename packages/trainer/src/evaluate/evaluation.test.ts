@@ -64,6 +64,19 @@ describe("the loss", () => {
     },
   );
 
+  test("is the same with exact circuits in the graph and by the executor", async () => {
+    const target = withAdapter("BC");
+    for (const data of target.adapter!.values.values())
+      data.forEach((value, i) => (data[i] = value + Math.sin(i) / 4));
+    const config = parseEvalConfig({ task: "nll", data, limit: 8 });
+    const [graph, host] = [
+      await evaluateModel({ ...target, circuits: { kind: "exact" } }, config),
+      await evaluateModel({ ...target, circuits: { kind: "exact", placement: "host" } }, config),
+    ];
+    expect(graph.metrics["loss"]).toBeCloseTo(host.metrics["loss"]!, 5);
+    expect(graph.usage.circuits).toBe(host.usage.circuits);
+  });
+
   test("through shots differs a little and says what it has cost", async () => {
     const target = withAdapter("BC");
     for (const data of target.adapter!.values.values())

@@ -18,7 +18,12 @@ import type { Example, Sample } from "../data/example.ts";
 import { readExamples } from "../data/read-examples.ts";
 import { generateSchoolArithmetic, schoolArithmeticVersion } from "../data/school-arithmetic.ts";
 import { tokeniseAll } from "../data/tokenise.ts";
-import { type CircuitRunner, type CircuitSettings, createCircuitRunner } from "../loop/circuits.ts";
+import {
+  type CircuitRunner,
+  type CircuitSettings,
+  createCircuitRunner,
+  placeForEvaluation,
+} from "../loop/circuits.ts";
 import type { TrainerModel } from "../model.ts";
 import { scoreChoices } from "./choice.ts";
 import { gsm8kScorer, scoreAnswer } from "./gsm8k-score.ts";
@@ -86,15 +91,27 @@ export async function evaluateModel(
   options: EvaluationOptions = {},
 ): Promise<EvaluationResult> {
   const items = await loadItems(config);
-  const runner = createCircuitRunner(target.executor, target.circuits ?? {});
-  const measured = await measure(target, config, items, { ...options, runner });
+  const settings = target.circuits ?? {};
+  const runner = createCircuitRunner(target.executor, settings);
+  const placed = target.adapter && placeForEvaluation(target.adapter.adapter, settings);
+  let tokens = 0;
+  const measured = await measure(
+    placed === undefined || target.adapter === undefined
+      ? target
+      : { ...target, adapter: { ...target.adapter, adapter: placed.adapter } },
+    config,
+    items,
+    { ...options, runner, onTokens: (count) => (tokens += count) },
+  );
+  // In the graph no executor counts: each token runs each module's circuit once.
+  const lowered = placed?.lowered === true ? placed.adapter.quantumSites.length * tokens : 0;
   return {
     task: config.task,
     version: versionOf(config),
     data: config.data.startsWith("builtin:") ? `${config.data} ${config.part}` : config.data,
     items: items.length,
     ...measured,
-    usage: addUsage(noUsage, runner.usage()),
+    usage: addUsage({ ...noUsage, circuits: lowered }, runner.usage()),
     settings: {
       chat: config.chat,
       fewShot: config.fewShot,
@@ -106,7 +123,11 @@ export async function evaluateModel(
 }
 
 type Measured = Pick<EvaluationResult, "metrics" | "samples">;
-type MeasureOptions = EvaluationOptions & { readonly runner: CircuitRunner };
+type MeasureOptions = EvaluationOptions & {
+  readonly runner: CircuitRunner;
+  /** Is told how many tokens have passed the model. */
+  readonly onTokens: (count: number) => void;
+};
 
 function measure(
   target: EvaluationTarget,
@@ -198,7 +219,8 @@ export async function scoreSamples(
     for (const [index, part] of microBatches(samples, microBatchTokens).entries()) {
       throwIfAborted(options.signal);
       options.runner.setLabel("evaluate", index);
-      const { nll } = await program.run(part, { signal: options.signal });
+      const { nll, tokens } = await program.run(part, { signal: options.signal });
+      options.onTokens(tokens);
       let at = 0;
       for (const sample of part) {
         const own = nll.subarray(at, at + sample.labelled);
@@ -307,6 +329,8 @@ async function measureAnswers(
         batchRows: config.batchRows,
         signal: options.signal,
       });
+      const passed = promptIds.slice(from, from + config.batchRows).flat().length;
+      options.onTokens(generations.reduce((sum, { ids }) => sum + ids.length, passed));
       outputs.push(...generations.map(({ ids }) => stopAtQuestion(tokenizer.decode(ids), config)));
       done += generations.length;
       options.onProgress?.({ phase: "answers", done, total: promptIds.length, unit: "items" });

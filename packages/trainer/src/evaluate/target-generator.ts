@@ -1,10 +1,11 @@
 import type { Abortable } from "@qtune/base";
 import { type Generator, createGenerator } from "@qtune/llm";
-import { createCircuitRunner } from "../loop/circuits.ts";
+import { createCircuitRunner, placeForEvaluation } from "../loop/circuits.ts";
 import type { EvaluationTarget } from "./evaluation.ts";
 
 /**
- * Compiles a target for generation: the model with its adapter, unmerged, its circuits run by the target's executor.
+ * Compiles a target for generation: the model with its adapter, unmerged; its circuits run by the target's executor, or in
+ * the graph where they are small and exact.
  *
  * Effect: the caller closes the generator; model and executor stay open.
  */
@@ -14,6 +15,7 @@ export async function createTargetGenerator(
 ): Promise<Generator> {
   const { model, adapter, executor, circuits, threads, tokenizer } = target;
   const runner = createCircuitRunner(executor, circuits ?? {});
+  const placed = adapter && placeForEvaluation(adapter.adapter, circuits ?? {}).adapter;
   runner.setLabel("generate");
   const generator = await createGenerator({
     config: model.config,
@@ -21,10 +23,10 @@ export async function createTargetGenerator(
     threads,
     knownIds: tokenizer.vocabSize,
     signal: options.signal,
-    ...(adapter === undefined
+    ...(placed === undefined
       ? {}
       : {
-          onLinear: (call) => adapter.adapter.onLinear(call),
+          onLinear: (call) => placed.onLinear(call),
           hostOperations: runner.handlers,
         }),
   });

@@ -1,8 +1,10 @@
 /** Who runs the circuits of a run: one quantum layer per circuit form, and what they have cost together. */
 import {
+  type Adapter,
   type CircuitPlacement,
   type QuantumHandlerOptions,
   type QuantumSite,
+  createAdapter,
   createQuantumHandlers,
 } from "@qtune/adapters";
 import { QtuneError } from "@qtune/base";
@@ -22,7 +24,15 @@ const maxLoweredQubits = 6;
 export function placeCircuits({
   adapter,
   executor,
-}: Pick<RunConfig, "adapter" | "executor">): CircuitPlacement {
+}: {
+  readonly adapter: Pick<RunConfig["adapter"], "rank">;
+  readonly executor: Pick<
+    RunConfig["executor"],
+    "kind" | "placement" | "shots" | "gradient" | "quantiseRad"
+  > & {
+    readonly sampledTokens?: number | undefined;
+  };
+}): CircuitPlacement {
   const isExact = executor.kind === "exact" && executor.shots === undefined;
   const plain =
     isExact &&
@@ -44,7 +54,28 @@ export function placeCircuits({
 export type CircuitSettings = Pick<
   RunConfig["executor"],
   "shots" | "seed" | "gradient" | "quantiseRad"
->;
+> &
+  Partial<Pick<RunConfig["executor"], "kind" | "placement">>;
+
+/** Returns the adapter for an evaluation: with its circuits in the graph where they are exact anyway and small. */
+export function placeForEvaluation(
+  adapter: Adapter,
+  settings: CircuitSettings,
+): { readonly adapter: Adapter; readonly lowered: boolean } {
+  const lowered =
+    adapter.quantumSites.length > 0 &&
+    settings.kind === "exact" &&
+    placeCircuits({
+      adapter: adapter.config,
+      executor: { placement: "auto", kind: "exact", ...settings },
+    }) === "graph";
+  return {
+    adapter: lowered
+      ? createAdapter(adapter.config, adapter.sites, { circuits: "graph" })
+      : adapter,
+    lowered,
+  };
+}
 
 /** Circuits of one program: handlers for its host operations, and a running total of their cost. */
 export interface CircuitRunner {
