@@ -81,7 +81,7 @@ describe("uploading a file", () => {
           if (part?.$case === "header") header = part.value;
           else if (part?.$case === "data") parts.push(part.value);
         }
-        return trainingV1.File.fromPartial({ complete: true, sha256: header?.sha256 });
+        return trainingV1.File.fromPartial({ complete: true, sha256: header?.sha256 ?? "" });
       },
     });
     const file = await client.upload(bytes, "data.jsonl");
