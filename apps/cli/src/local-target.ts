@@ -4,7 +4,13 @@ import path from "node:path";
 import { loadAdapter } from "@qtune/adapters";
 import { QtuneError } from "@qtune/base";
 import type { Executor } from "@qtune/circuit";
-import { type OpenedModel, type Tokenizer, loadTokenizer, openModel } from "@qtune/llm";
+import {
+  type OpenedModel,
+  type Tokenizer,
+  assertVocabulary,
+  loadTokenizer,
+  openModel,
+} from "@qtune/llm";
 import { createRemoteExecutor } from "@qtune/rpc";
 import { createLocalExecutor } from "@qtune/simulator";
 import { type EvaluationTarget, linearSites } from "@qtune/trainer";
@@ -65,6 +71,7 @@ export async function openTarget(
   const model = await openModel(source, { signal, onProgress: output.progress });
   try {
     const tokenizer = await loadTokenizer(model.tokenizerFiles);
+    assertVocabulary(tokenizer, model.config, source);
     const base = { name: model.identity.source, sha256: model.identity.sha256 };
     const adapter =
       adapterFolder === undefined

@@ -2,7 +2,14 @@
 import path from "node:path";
 import { type Abortable, type OnProgress, QtuneError, suggest } from "@qtune/base";
 import type { trainingV1 } from "@qtune/contracts";
-import { type OpenedModel, type Tokenizer, loadTokenizer, modelTable, openModel } from "@qtune/llm";
+import {
+  type OpenedModel,
+  type Tokenizer,
+  assertVocabulary,
+  loadTokenizer,
+  modelTable,
+  openModel,
+} from "@qtune/llm";
 
 /** A model that is open, with its tokenizer. */
 export interface LibraryModel {
@@ -90,7 +97,9 @@ async function openOnce(
 ): Promise<LibraryModel> {
   const model = await openModel(source, options);
   try {
-    return { model, tokenizer: await loadTokenizer(model.tokenizerFiles) };
+    const tokenizer = await loadTokenizer(model.tokenizerFiles);
+    assertVocabulary(tokenizer, model.config, source);
+    return { model, tokenizer };
   } catch (error) {
     await model.close();
     throw error;

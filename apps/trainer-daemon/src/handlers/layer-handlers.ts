@@ -2,10 +2,15 @@ import { randomUUID } from "node:crypto";
 import { QtuneError } from "@qtune/base";
 import { type circuitV1, layerV1 } from "@qtune/contracts";
 import { type GradientMethod, type QuantumLayer, createQuantumLayer } from "@qtune/quantum-layer";
-import { type ServiceHandlers, usageToWire } from "@qtune/rpc";
+import {
+  type RealTensor,
+  type ServiceHandlers,
+  tensorFromWire,
+  tensorToWire,
+  usageToWire,
+} from "@qtune/rpc";
 import type { ExecutorChoice, ExecutorPool } from "../executors.ts";
 import { pageSize } from "./names.ts";
-import { type FloatTensor, floatsFromWire, floatsToWire } from "./tensors.ts";
 
 type Handlers = ServiceHandlers<typeof layerV1.QuantumLayerServiceService>;
 
@@ -130,7 +135,7 @@ export function createLayerHandlers(executors: ExecutorPool): Handlers {
         { signal, label: callLabel(stored, requestId) },
       );
       return {
-        outputs: floatsToWire(values, [given.T, stored.message.outputs], given.inputs.dataType),
+        outputs: tensorToWire(values, [given.T, stored.message.outputs], given.inputs.dataType),
         usage: usageToWire(usage),
       };
     },
@@ -140,7 +145,7 @@ export function createLayerHandlers(executors: ExecutorPool): Handlers {
     ) => {
       const stored = find(name, principal.name);
       const given = readValues(stored, inputs, weights);
-      const cotangent = floatsFromWire(outputGradient, "output_gradient");
+      const cotangent = tensorFromWire(outputGradient, "output_gradient");
       requireShape(cotangent.shape, [given.T, stored.message.outputs], "output_gradient");
       const gradient = await stored.layer.backward(
         given.inputs.values,
@@ -149,8 +154,8 @@ export function createLayerHandlers(executors: ExecutorPool): Handlers {
         { signal, label: callLabel(stored, requestId) },
       );
       return {
-        inputGradient: floatsToWire(gradient.inputs, given.inputs.shape, given.inputs.dataType),
-        weightGradient: floatsToWire(gradient.weights, given.weights.shape, given.weights.dataType),
+        inputGradient: tensorToWire(gradient.inputs, given.inputs.shape, given.inputs.dataType),
+        weightGradient: tensorToWire(gradient.weights, given.weights.shape, given.weights.dataType),
         usage: usageToWire(gradient.usage),
       };
     },
@@ -207,9 +212,9 @@ function readValues(
   stored: StoredLayer,
   inputs: circuitV1.Tensor | undefined,
   weights: circuitV1.Tensor | undefined,
-): { readonly inputs: FloatTensor; readonly weights: FloatTensor; readonly T: number } {
-  const x = floatsFromWire(inputs, "inputs");
-  const w = floatsFromWire(weights, "weights");
+): { readonly inputs: RealTensor; readonly weights: RealTensor; readonly T: number } {
+  const x = tensorFromWire(inputs, "inputs");
+  const w = tensorFromWire(weights, "weights");
   const T = x.shape[0] ?? 0;
   requireShape(x.shape, [T, stored.message.inputs], "inputs");
   requireShape(w.shape, [stored.message.weights], "weights");
