@@ -1,8 +1,8 @@
 /** A process that trains the tiny model in the folder it is given: what kill tests kill. Prints each step. */
 import { createLocalExecutor } from "@qtune/simulator";
-import { createByteTokenizer } from "../data/byte-tokenizer.fixture.ts";
-import { createTinyModel, tinyNetwork, tinyRun } from "../tiny-model.fixture.ts";
-import { runTraining } from "./run-training.ts";
+import { createByteTokenizer } from "../src/data/byte-tokenizer.fixture.ts";
+import { createTinyModel, tinyNetwork, tinyRun } from "../src/tiny-model.fixture.ts";
+import { runTraining } from "../src/loop/run-training.ts";
 
 const [directory = "", source = ""] = process.argv.slice(2);
 const executor = createLocalExecutor({ threads: 1 });

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createRandom } from "@qtune/base";
 import { describe, expect, test } from "vitest";
-import { readMetrics } from "../metrics/metrics-log.ts";
-import { writeTinyData } from "../tiny-model.fixture.ts";
+import { readMetrics } from "../src/metrics/metrics-log.ts";
+import { writeTinyData } from "../src/tiny-model.fixture.ts";
 
-const script = path.join(import.meta.dirname, "train-tiny.fixture.ts");
+const script = path.join(import.meta.dirname, "train-tiny.ts");
 
 /** Runs the training process; kills it `killAfterMs` after its first step. Returns whether it came to its end. */
 async function trainOnce(
