@@ -33,10 +33,14 @@ function compileModule(build: keyof typeof wasmBase64): WebAssembly.Module {
   return module;
 }
 
-/** Tells whether a build passes the validator of this WebAssembly implementation. */
+const valid = new Map<keyof typeof wasmBase64, boolean>();
+
+/** Tells whether a build passes the validator of this WebAssembly implementation; asked once per process. */
 export function canCompile(build: keyof typeof wasmBase64): boolean {
   if (typeof WebAssembly !== "object") return false;
-  return compiled.has(build) || WebAssembly.validate(decodeBuild(build));
+  const known = valid.get(build) ?? WebAssembly.validate(decodeBuild(build));
+  valid.set(build, known);
+  return known;
 }
 
 /** What {@link createWasmBackend} needs to know. */
