@@ -22,6 +22,7 @@ export type {
 export { parameterNames } from "./circuit.ts";
 export type { AffineAngle, Angle, AngleTerm } from "./angle.ts";
 export { addAngles, evaluateAngle, isBoundAngle, parameterAngle, scaleAngle } from "./angle.ts";
+export { printGateReference } from "./gate-reference.ts";
 export { type CircuitBuilder, circuitBuilder } from "./builder.ts";
 export { bindCircuit, type ParameterValues } from "./bind.ts";
 export type { Observable, Pauli, PauliTerm } from "./observable.ts";
