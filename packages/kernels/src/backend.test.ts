@@ -15,7 +15,6 @@ function cpuMs(): number {
   return (user + system) / 1000;
 }
 
-
 for (const kind of availableBackends()) {
   describeBackend(`${kind} backend, one thread`, () => createBackend({ kind, threads: 1 }));
 }

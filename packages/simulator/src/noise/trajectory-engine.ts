@@ -13,8 +13,8 @@ function trajectoryRows(n: number): number {
   return Math.max(4, Math.min(64, 2 ** (13 - n)));
 }
 
-/** Kernel work, in amplitudes, below which one thread is enough. */
-const parallelWork = 400_000;
+/** Kernel work, in amplitudes (some milliseconds), below which waking threads gains too little. */
+const parallelWork = 6_000_000;
 
 /** A trajectory engine on one backend. */
 export class TrajectoryEngine {
