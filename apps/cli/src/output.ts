@@ -1,4 +1,4 @@
-import { type Issue, type OnProgress, QtuneError, printIssue } from "@qtune/base";
+import { type Issue, type OnProgress, type QtuneError, printIssue } from "@qtune/base";
 
 /**
  * Where a command writes. With `--json` stdout holds exactly one JSON document, whatever happens; progress and notes go
