@@ -19,12 +19,15 @@ const project = path.join(scratch, "project");
 const publicLayers = layers.filter((layer) => layer.kind === "package" && layer.private !== true);
 const tarballs = new Map<string, string>();
 
-/** pnpm as the caller runs it: on the PATH inside a pnpm script, else through npx. */
+/** pnpm as the caller runs it (a script or a program of its own), else through npx. */
 async function pnpm(args: string[], cwd: string): Promise<string> {
-  const direct = process.env["npm_execpath"];
-  const [command, ...first] = direct?.includes("pnpm")
-    ? [process.execPath, direct]
-    : ["npx", "-y", "pnpm@12"];
+  const direct = process.env["npm_execpath"] ?? "";
+  const isScript = /\.[cm]?js$/.test(direct);
+  const [command, ...first] = !direct.includes("pnpm")
+    ? ["npx", "-y", "pnpm@12"]
+    : isScript
+      ? [process.execPath, direct]
+      : [direct];
   const { stdout } = await execute(command!, [...first, ...args], {
     cwd,
     maxBuffer: 1 << 26,

@@ -1,7 +1,9 @@
 /** `kill -9` of either daemon at random moments: nothing accepted is lost, and the adapter is that of an undisturbed run. */
+import path from "node:path";
 import { createRandom, sleep } from "@qtune/base";
 import { trainingV1 } from "@qtune/contracts";
 import { expect, test } from "vitest";
+import { startDaemon } from "../src/daemon-process.ts";
 import { adapterBytes, createTestBed, finish, tinyRun } from "./runs.ts";
 
 const kills = 6;
@@ -45,30 +47,43 @@ test(
 );
 
 test(
-  "a killed emulator pauses the run, which says why and goes on",
-  { timeout: 120_000 },
+  "a killed emulator pauses the run, which says why and goes on when it is back",
+  { timeout: 180_000 },
   async () => {
     await using bed = await createTestBed();
+    const { signal } = new AbortController();
+    const folder = path.join(bed.folder, "other-device");
+    const args = ["--chip", "grid-2x6", "--data-dir", folder];
+    const options = { signal, logFile: path.join(bed.folder, "other-device.log") };
+    // A device without a supervisor, so that it stays away until this test brings it back.
+    let device = await startDaemon("device-emulator", args, { ...options, port: bed.sparePort });
     const executor = {
       kind: "device",
-      target: `grpc://${bed.device.address}`,
+      target: `grpc://${device.address}`,
       chip: "grid-2x6",
       shots: 100,
       seed: 2,
       gradient: "spsa",
     };
-    const run = await bed.client.submit(tinyRun(bed.model, { steps: 12, executor }));
+    const run = await bed.client.submit(tinyRun(bed.model, { steps: 8, executor }));
     const states: string[] = [];
     let killed = false;
-    for await (const { event } of bed.client.watch(run.name)) {
-      if (event?.$case === "metrics" && event.value.step === 2 && !killed) {
-        killed = true;
-        killHard(bed.device.pid);
+    try {
+      for await (const { event } of bed.client.watch(run.name)) {
+        if (event?.$case === "metrics" && event.value.step === 2 && !killed) {
+          killed = killHard(device.pid);
+        }
+        if (event?.$case !== "state") continue;
+        const state = `${trainingV1.runStateToJSON(event.value.state)} ${event.value.stateReason}`;
+        states.push(state);
+        if (!/PAUSED .+/.test(state)) continue;
+        device = await startDaemon("device-emulator", args, { ...options, port: bed.sparePort });
       }
-      if (event?.$case === "state")
-        states.push(`${trainingV1.runStateToJSON(event.value.state)} ${event.value.stateReason}`);
+    } finally {
+      await device.stop();
     }
-    expect(states.some((state) => /PAUSED .+/.test(state))).toBe(true);
+    expect(killed).toBe(true);
+    expect(states.some((state) => /PAUSED waiting for the circuits: .+/.test(state))).toBe(true);
     expect(states.at(-1)).toContain("SUCCEEDED");
   },
 );

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import type { trainingV1 } from "@qtune/contracts";
@@ -15,6 +17,8 @@ export interface TestBed extends AsyncDisposable {
   readonly trainer: SupervisedDaemon;
   readonly client: TrainerClient;
   readonly restarts: string[];
+  /** A free port for a second device that runs may use as well. */
+  readonly sparePort: number;
 }
 
 /** Starts the daemons as child processes that are started again when they are killed. */
@@ -36,6 +40,7 @@ export async function createTestBed(options: { readonly chip?: string } = {}): P
       logFile: path.join(folder, "device.log"),
     },
   );
+  const sparePort = await freePort();
   const trainer = await superviseDaemon(
     "trainer-daemon",
     [
@@ -45,6 +50,8 @@ export async function createTestBed(options: { readonly chip?: string } = {}): P
       model,
       "--device",
       `grpc://${device.address}`,
+      "--device",
+      `grpc://127.0.0.1:${sparePort}`,
     ],
     { ...common, logFile: path.join(folder, "trainer.log") },
   );
@@ -57,6 +64,7 @@ export async function createTestBed(options: { readonly chip?: string } = {}): P
     trainer,
     client,
     restarts,
+    sparePort,
     [Symbol.asyncDispose]: async () => {
       client.close();
       await trainer.stop();
@@ -65,6 +73,16 @@ export async function createTestBed(options: { readonly chip?: string } = {}): P
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Returns a port that nobody listens on now. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo; // a listening TCP server has one
+  server.close();
+  await once(server, "close");
+  return port;
 }
 
 /** A run configuration of a few steps on the tiny model. */
