@@ -44,8 +44,7 @@ export function quickstartArms(model: string, seed: number): readonly Quickstart
         warmupSteps,
         seed,
       },
-      // By the executor and not inside the graph: what a chip would be asked is what is counted.
-      executor: { kind: "exact", placement: "host" },
+      executor: { kind: "exact" },
     }),
   }));
 }

@@ -108,7 +108,7 @@ export function buildReport(parts: {
     schema: "qtune.report/1",
     title: "Quantum adapter, tensor network and LoRA on school arithmetic",
     method: [
-      "Training used the exact local simulator for every circuit; the emulated chip was used for evaluation and for the gradient probe only.",
+      "Training used the exact local executor for every circuit, lowered into the model's graph where it is small (the same values as the simulator to rounding); the emulated chip was used for evaluation and for the gradient probe only.",
       `${steps} steps of ${examplesPerStep} examples in micro-batches of at most ${microBatchTokens} tokens, AdamW, cosine schedule with warm-up, gradients clipped at 1; loss on answer tokens only.`,
       "All arms: same data in the same order, same number of steps, q_proj and v_proj of every layer, matched initialisation (the signal into each zero-initialised factor has the same size). Learning rates are fixed per arm and were not swept.",
       "The tensor network is linear and folded once per step, so it costs per token what LoRA costs.",
