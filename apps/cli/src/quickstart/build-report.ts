@@ -112,7 +112,7 @@ export function buildReport(parts: {
       `${steps} steps of ${examplesPerStep} examples in micro-batches of at most ${microBatchTokens} tokens, AdamW, cosine schedule with warm-up, gradients clipped at 1; loss on answer tokens only.`,
       "All arms: same data in the same order, same number of steps, q_proj and v_proj of every layer, matched initialisation (the signal into each zero-initialised factor has the same size). Learning rates are fixed per arm and were not swept.",
       "The tensor network is linear and folded once per step, so it costs per token what LoRA costs.",
-      "One seed: differences within the intervals mean nothing. `qtune study` is the tool for a comparison.",
+      "One seed: differences within the intervals mean nothing; a comparison needs several seeds and swept learning rates.",
     ],
     model: {
       name: session.model,

@@ -138,12 +138,12 @@ const style = `
 @media (prefers-color-scheme:dark){:root{--ink:#e8ebef;--muted:#9aa5b1;--paper:#14171b;--line:#343b43;--box:#1d2228}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI","Noto Sans",sans-serif}
-main{max-width:1060px;margin:0 auto;padding:40px 20px 80px}
+main{max-width:1120px;margin:0 auto;padding:40px 20px 80px}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .4em}h2{font-size:1.3rem;margin:2.2em 0 .6em}h3{font-size:1.05rem;margin:1.6em 0 .4em}
 .lead{font-size:1.1rem;color:var(--muted);margin:0 0 1.4em}.small{font-size:.85rem;color:var(--muted)}
 .method{background:var(--box);border-left:4px solid #0072b2;padding:12px 18px;border-radius:0 6px 6px 0}.method p{margin:0}.method ul{margin:.5em 0 0;padding-left:1.2em}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:tabular-nums}
-th,td{padding:7px 8px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}th[scope=row],thead th:first-child{text-align:left;font-weight:600}thead th{color:var(--muted);font-weight:600}
+.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.8rem;font-variant-numeric:tabular-nums}
+th,td{padding:7px 6px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}th[scope=row],thead th:first-child{text-align:left;font-weight:600}thead th{color:var(--muted);font-weight:600}
 figure{margin:1.8em 0}figcaption{font-weight:600;margin-bottom:.5em}svg{width:100%;height:auto;display:block}
 svg text{fill:var(--muted);font-size:12px;font-family:inherit}.grid{stroke:var(--line)}.whisker{stroke:var(--ink);stroke-width:1.5}
 .legend{display:flex;flex-wrap:wrap;gap:6px 18px;font-size:.85rem;color:var(--muted);margin:.4em 0 0}.legend i{display:inline-block;width:14px;height:4px;border-radius:2px;margin-right:6px;vertical-align:middle}
