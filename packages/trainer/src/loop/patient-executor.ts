@@ -6,6 +6,8 @@ import type { Executor } from "@qtune/circuit";
 export interface PatienceOptions {
   /** Is told why it waits, once per outage, and `undefined` when it goes on. */
   readonly onWaiting: (reason: string | undefined) => void;
+  /** Ends the waiting: what is called while it fires, or waits then, rejects with its reason. Calls that are answered go on. */
+  readonly signal?: AbortSignal | undefined;
   /** First pause; it doubles up to `maxDelayMs`. Default: 250. */
   readonly minDelayMs?: number;
   /** Default: 5,000. */
@@ -20,6 +22,7 @@ export interface PatienceOptions {
  */
 export function createPatientExecutor(executor: Executor, options: PatienceOptions): Executor {
   const { onWaiting, minDelayMs = 250, maxDelayMs = 5000 } = options;
+  const stops = options.signal === undefined ? [] : [options.signal];
   let waiting = 0;
   const patiently = async <T>(
     call: () => Promise<T>,
@@ -39,7 +42,9 @@ export function createPatientExecutor(executor: Executor, options: PatienceOptio
           waited = true;
           if (waiting++ === 0) onWaiting(error.message);
         }
-        await sleep(delay, { signal });
+        await sleep(delay, {
+          signal: AbortSignal.any(signal === undefined ? stops : [signal, ...stops]),
+        });
       }
     }
   };

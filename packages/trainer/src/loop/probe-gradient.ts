@@ -88,6 +88,7 @@ export async function* probeGradient(options: ProbeOptions): AsyncGenerator<Prob
     createRandom(config.data.seed ?? config.train.seed, "order"),
   );
   const device = createPatientExecutor(options.device, {
+    signal,
     onWaiting: (reason) =>
       options.onProgress?.({
         phase: "gradient",

@@ -174,11 +174,11 @@ async function prepareRun(options: TrainingOptions): Promise<Run> {
         ? { kind: "state", state: "running", reason: "" }
         : { kind: "state", state: "waiting", reason: `waiting for the circuits: ${reason}` },
     );
-  const executor = createPatientExecutor(options.executor, { onWaiting: waiting });
+  const executor = createPatientExecutor(options.executor, { onWaiting: waiting, signal });
   const exact =
     options.exactExecutor === undefined
       ? executor
-      : createPatientExecutor(options.exactExecutor, { onWaiting: waiting });
+      : createPatientExecutor(options.exactExecutor, { onWaiting: waiting, signal });
   const { sampledTokens } = config.executor;
   const settings = { ...config.executor, seed: config.executor.seed ?? config.train.seed };
   const circuits =
