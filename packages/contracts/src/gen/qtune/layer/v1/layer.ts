@@ -76,7 +76,7 @@ export interface LayerSpec {
   /** Exactly one is set. */
   circuit:
     | //
-    /** The ansatz of the method: RX encoding, then layers of rotations and controlled rotations. */
+    /** The ansatz of the method: RY encoding, then layers of rotations and controlled rotations. */
     { $case: "ring"; value: RingAnsatz }
     | //
     /** A circuit of the caller: row parameters are the inputs, shared parameters the weights. */
