@@ -1,5 +1,5 @@
 /**
- * Runs benchmarks: `npx -y pnpm@12 bench [filter]`. Each is a file `packages/<name>/bench/<case>.ts` that prints its work,
+ * Runs benchmarks: `npx -y pnpm@12 bench [filter]`. Each is a file `packages/<name>/bench/<case>.bench.ts` that prints its work,
  * its rates and a ratio against a limit or a peer measured in the same run. One at a time: two cores are no place for two.
  */
 import "./require-node.mjs";
@@ -14,7 +14,7 @@ const files = ["packages", "apps"].flatMap((group) =>
     const folder = path.join(root, group, name, "bench");
     if (!existsSync(folder)) return [];
     return readdirSync(folder)
-      .filter((file) => /^[a-z0-9-]+\.(ts|mjs)$/.test(file) && !file.endsWith(".support.ts"))
+      .filter((file) => file.endsWith(".bench.ts"))
       .map((file) => path.join(folder, file));
   }),
 );

@@ -3,7 +3,7 @@ import path from "node:path";
 import { printSkipReason, wantsSlowTests } from "@qtune/testkit";
 import { expect, test } from "vitest";
 
-const script = path.resolve(import.meta.dirname, "../../bench/training-step.ts");
+const script = path.resolve(import.meta.dirname, "../../bench/training-step.bench.ts");
 
 /** Peak memory in megabytes of one training step in a process of its own. */
 function peakOf(...flags: readonly string[]): number {

@@ -14,7 +14,7 @@ const small = tinyConfig({
 const question = { config: small, isTraining: true, tokens: 512, longest: 64, labelled: 152 };
 
 describe("predicted memory", () => {
-  // bench/training-step.ts minimind2, r 8, 30% labelled, float32: VmHWM in megabytes.
+  // bench/training-step.bench.ts minimind2, r 8, 30% labelled, float32: VmHWM in megabytes.
   test.each([
     [508, {}],
     [1104, { tokens: 1536, longest: 192, labelled: 464 }],

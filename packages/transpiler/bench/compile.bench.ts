@@ -1,7 +1,7 @@
 /**
  * Compares the compiler with Qiskit on the same square grid: CZ, layers (u3 and CZ; virtual Z is free on both sides) and processor time.
  *
- * Usage: node --conditions=@qtune/source bench/compile.ts [level] [family]
+ * Usage: node --conditions=@qtune/source bench/compile.bench.ts [level] [family]
  *        QTUNE_QISKIT_PYTHON=/path/to/venv/bin/python with `pip install qiskit` adds the columns of Qiskit at level 3.
  */
 import { execFileSync } from "node:child_process";

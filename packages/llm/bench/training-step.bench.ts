@@ -2,7 +2,7 @@
  * Times forward + backward of a complete decoder with adapters on q_proj and v_proj, random weights, and compares it with
  * torch + transformers + PEFT in the same run where a Python with these packages is named.
  *
- * node --conditions=@qtune/source bench/training-step.ts [--shapes minimind2|smollm2|llama1b] [--batch 8x64] [--rank 8]
+ * node --conditions=@qtune/source bench/training-step.bench.ts [--shapes minimind2|smollm2|llama1b] [--batch 8x64] [--rank 8]
  *   [--labelled 0.3] [--base float32|float16|int8|int4] [--adapter lora|host] [--steps 7] [--checkpointed] [--profile DIR] [--peer PYTHON]
  *
  * Logits are computed at labelled positions only, on both sides. CPU time is printed because it says more than wall time on a

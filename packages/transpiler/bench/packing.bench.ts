@@ -1,7 +1,7 @@
 /**
  * Times the packer and compares its rounds with an exact solver.
  *
- * Usage: node --conditions=@qtune/source bench/packing.ts
+ * Usage: node --conditions=@qtune/source bench/packing.bench.ts
  */
 import { createRandom } from "@qtune/base";
 import { createChip } from "@qtune/chip";

@@ -1,7 +1,7 @@
 /**
  * Times batched greedy generation of MiniMind2-Small: 200 prompts of about 50 tokens, 30 new tokens each.
  *
- * QTUNE_DATA=… node --conditions=@qtune/source bench/generation.ts [rows] [prompts] [new tokens]
+ * QTUNE_DATA=… node --conditions=@qtune/source bench/generation.bench.ts [rows] [prompts] [new tokens]
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";

@@ -2,7 +2,7 @@
  * Parse and print one million gates in each text form, each form in a process of its own. Goal: 2 s and 1 GB each.
  * The processor time counts, which a busy machine disturbs less than the wall clock; it includes garbage collection.
  *
- * Run: node --conditions=@qtune/source packages/circuit/bench/formats.ts
+ * Run: node --conditions=@qtune/source packages/circuit/bench/formats.bench.ts
  */
 import { spawnSync } from "node:child_process";
 import { performance } from "node:perf_hooks";

@@ -1,7 +1,7 @@
 /**
  * Times four-qubit ring circuits through the chip executor, part by part.
  *
- * Usage: node --conditions=@qtune/source bench/throughput.ts [circuits] [shots]
+ * Usage: node --conditions=@qtune/source bench/throughput.bench.ts [circuits] [shots]
  */
 import { createChip } from "@qtune/chip";
 import { type CircuitBatch, allPauliZ, ringAnsatz } from "@qtune/circuit";

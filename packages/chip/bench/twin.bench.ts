@@ -3,7 +3,7 @@
  * fit, beside a plain model (depolarising from the calibrated fidelities, and readout) and the
  * sampling floor. Prints the table of docs/benchmarks.md.
  *
- * Run: node --conditions=@qtune/source bench/twin.ts [runs.json snapshot.json]
+ * Run: node --conditions=@qtune/source bench/twin.bench.ts [runs.json snapshot.json]
  */
 import { readFileSync } from "node:fs";
 import path from "node:path";
