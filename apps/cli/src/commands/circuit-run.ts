@@ -5,7 +5,7 @@ import { createRemoteExecutor } from "@qtune/rpc";
 import { exactDistribution, sampleCircuit } from "@qtune/simulator";
 import { openChip } from "../chip-argument.ts";
 import type { CommandContext } from "../command.ts";
-import { type ReadOptions, openCircuit } from "./circuit.ts";
+import { type ReadOptions, openCircuit } from "../circuit-argument.ts";
 
 /** Options of `qtune circuit run`. */
 export interface RunCircuitOptions extends ReadOptions {

@@ -1,28 +1,20 @@
 import type { Command } from "commander";
 import { QtuneError } from "@qtune/base";
 import {
-  type Circuit,
   type CircuitFormat,
   circuitFormats,
   circuitStats,
   drawCircuit,
   printCircuit,
-  readCircuit,
 } from "@qtune/circuit";
 import { measureAllIfNone } from "@qtune/emulator";
 import { compileCircuit, nativeCircuit } from "@qtune/transpiler";
 import { newestSnapshot } from "@qtune/chip";
 import { openChip } from "../chip-argument.ts";
 import { type CommandContext, defineAction } from "../command.ts";
-import { readInputBytes } from "../input.ts";
+import { type ReadOptions, openCircuit } from "../circuit-argument.ts";
 import { choiceOption, integerOption, seedOption } from "../number-option.ts";
 import { type RunCircuitOptions, runCircuitCommand } from "./circuit-run.ts";
-
-/** Options of every command that reads a circuit. */
-export interface ReadOptions {
-  readonly from?: CircuitFormat;
-  readonly strict?: boolean;
-}
 
 /** Adds `qtune circuit convert|show|stats|validate|run|compile`. */
 export function addCircuit(program: Command, signal: AbortSignal): void {
@@ -37,21 +29,6 @@ export function addCircuit(program: Command, signal: AbortSignal): void {
   addValidate(circuit, signal);
   addRun(circuit, signal);
   addCompile(circuit, signal);
-}
-
-/** Reads a circuit file, whatever its format. Errors: every problem of the text, with place and excerpt. */
-export async function openCircuit(
-  file: string,
-  options: ReadOptions,
-): Promise<{ readonly circuit: Circuit; readonly format: CircuitFormat; readonly name: string }> {
-  const { name, bytes } = await readInputBytes(file);
-  const { circuit, format, issues } = readCircuit(bytes, {
-    fileName: name,
-    ...(options.from === undefined ? {} : { format: options.from }),
-    ...(options.strict === true ? { strict: true } : {}),
-  });
-  if (circuit === undefined) throw QtuneError.fromIssues(issues);
-  return { circuit, format, name };
 }
 
 function reading(command: Command): Command {

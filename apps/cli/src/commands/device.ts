@@ -4,7 +4,7 @@ import { deviceV1 } from "@qtune/contracts";
 import { type DeviceClient, createDeviceClient } from "@qtune/rpc";
 import { defineAction } from "../command.ts";
 import { integerOption, seedOption } from "../number-option.ts";
-import { type ReadOptions, openCircuit } from "./circuit.ts";
+import { type ReadOptions, openCircuit } from "../circuit-argument.ts";
 import { addServe } from "./serve.ts";
 
 const defaultTarget = "grpc://127.0.0.1:7272";
