@@ -23,10 +23,12 @@ const environment = (more: Record<string, string> = {}): NodeJS.ProcessEnv => ({
 });
 
 describe("readNpmConfig", () => {
-  test("is the public registry where nothing is configured", async () => {
-    const config = await readNpmConfig(environment(), project());
-    expect(config.registryOf("a")).toBe("https://registry.npmjs.org/");
-    expect(config.headersFor("https://registry.npmjs.org/a")).toEqual({});
+  const ask = async (): Promise<string> => "https://default.example";
+
+  test("asks npm where nothing is configured", async () => {
+    const config = await readNpmConfig(environment(), project(), { ask });
+    expect(config.registryOf("a")).toBe("https://default.example/");
+    expect(config.headersFor("https://default.example/a")).toEqual({});
   });
 
   test("lets the project win over the user, and the environment over both", async () => {
@@ -51,9 +53,9 @@ describe("readNpmConfig", () => {
       "//lab.example/npm/:_authToken=${LAB_TOKEN}",
     ];
     await writeFile(path.join(folder, ".npmrc"), lines.join("\n"));
-    const config = await readNpmConfig(environment({ LAB_TOKEN: "secret" }), project());
+    const config = await readNpmConfig(environment({ LAB_TOKEN: "secret" }), project(), { ask });
     expect(config.registryOf("@lab/model")).toBe("https://lab.example/npm/");
-    expect(config.registryOf("other")).toBe("https://registry.npmjs.org/");
+    expect(config.registryOf("other")).toBe("https://default.example/");
     const headers = config.headersFor("https://lab.example/npm/@lab%2fmodel/1.0.0");
     expect(headers).toEqual({ authorization: "Bearer secret" });
     expect(config.headersFor("https://lab.example/other/x")).toEqual({});
@@ -62,7 +64,7 @@ describe("readNpmConfig", () => {
 });
 
 describe("findNpmTarball", () => {
-  test("asks a mirror for tarballs that its reply places in the public registry", async () => {
+  test("asks a mirror for tarballs that its reply places in the registry it copies", async () => {
     const server = await startTestServer();
     const integrity = `sha512-${Buffer.alloc(64).toString("base64")}`;
     const publish = (tarball: string): void => {
@@ -70,7 +72,7 @@ describe("findNpmTarball", () => {
     };
     const own = environment({ npm_config_registry: `${server.url}npm` });
     const config = await readNpmConfig(own, project());
-    publish("https://registry.npmjs.org/a/-/a-1.0.0.tgz");
+    publish("https://upstream.example/a/-/a-1.0.0.tgz");
     expect((await findNpmTarball("a", "1.0.0", { config })).url).toBe(
       `${server.url}npm/a/-/a-1.0.0.tgz`,
     );

@@ -2,6 +2,7 @@
 import { homedir } from "node:os";
 import path from "node:path";
 import { type Abortable, QtuneError } from "@qtune/base";
+import { askClient } from "./ask-client.ts";
 import { assertOk, type FileHash, parseIntegrity } from "./http-download.ts";
 import { readIni } from "./ini-file.ts";
 
@@ -20,16 +21,15 @@ export interface NpmTarball {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const publicRegistry = "https://registry.npmjs.org/";
-
 /**
  * Reads npm's configuration: environment first, then `.npmrc` of the working folder, of the user and of the system.
  *
- * Effect: reads files and the given environment, runs nothing.
+ * Effect: reads files and the given environment; where they name no registry, asks npm for its own.
  */
 export async function readNpmConfig(
   environment: NodeJS.ProcessEnv = process.env,
   folder: string = process.cwd(),
+  options: { readonly ask?: () => Promise<string> } = {},
 ): Promise<NpmConfig> {
   const setting = (name: string): string | undefined =>
     environment[`npm_config_${name}`] ?? environment[`NPM_CONFIG_${name.toUpperCase()}`];
@@ -43,7 +43,9 @@ export async function readNpmConfig(
   for (const file of files) layers.push(await readIni(file, environment));
   const find = (key: string): string | undefined =>
     layers.find((layer) => layer.has(key))?.get(key);
-  const registry = withSlash(setting("registry") ?? find("registry") ?? publicRegistry);
+  const registry = withSlash(
+    setting("registry") ?? find("registry") ?? (await (options.ask ?? askNpm)()),
+  );
   return {
     registryOf: (name) => {
       const scope = name.startsWith("@") ? name.split("/")[0] : undefined;
@@ -53,6 +55,9 @@ export async function readNpmConfig(
     headersFor: (url) => authorization(url, find),
   };
 }
+
+const askNpm = (): Promise<string> =>
+  askClient("npm", ["config", "get", "registry"], "npm_config_registry");
 
 const withSlash = (url: string): string => (url.endsWith("/") ? url : `${url}/`);
 
@@ -111,15 +116,17 @@ export async function findNpmTarball(
       where: label,
     });
   }
-  const tarball = throughRegistry(dist.tarball, config.registryOf(name));
+  const tarball = throughRegistry(dist.tarball, name, config.registryOf(name));
   return { url: tarball, hash, headers: config.headersFor(tarball) };
 }
 
-/** A mirror may still name the public registry in its replies; like npm, such an address is asked of the mirror. */
-function throughRegistry(tarball: string, registry: string): string {
-  return tarball.startsWith(publicRegistry)
-    ? registry + tarball.slice(publicRegistry.length)
-    : tarball;
+/**
+ * A mirror may still name the registry it copies in its replies: an address of the usual form, `host/name/-/file`, is asked
+ * of the configured registry instead. The hash is checked wherever the bytes come from.
+ */
+function throughRegistry(tarball: string, name: string, registry: string): string {
+  const { pathname } = new URL(tarball);
+  return pathname.startsWith(`/${name}/-/`) ? registry + pathname.slice(1) : tarball;
 }
 
 /** Creates the error for a server that does not answer. */

@@ -2,6 +2,7 @@
 import { homedir } from "node:os";
 import path from "node:path";
 import { type Abortable, QtuneError } from "@qtune/base";
+import { askClient } from "./ask-client.ts";
 import { assertOk, type FileHash } from "./http-download.ts";
 import { readIni } from "./ini-file.ts";
 import { unreachable } from "./npm-registry.ts";
@@ -32,7 +33,9 @@ export async function readPypiIndex(environment: NodeJS.ProcessEnv = process.env
     const url = (await readIni(file, environment)).get("global.index-url");
     if (url !== undefined) return url;
   }
-  return "https://pypi.org/simple";
+  // pip's own default, from pip.
+  const program = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)";
+  return askClient("python3", ["-c", program], "PIP_INDEX_URL");
 }
 
 /**
