@@ -60,11 +60,20 @@ export { type LinearCall, type LinearModule, type OnLinear } from "./model/on-li
 export {
   type GenerateOptions,
   type GeneratedToken,
-  type Generation,
   type Generator,
   type GeneratorOptions,
+  type QueuedRow,
+  type RowQueue,
+  type ServeRowsOptions,
   createGenerator,
 } from "./generation/generator.ts";
+export {
+  type Generation,
+  type RowRequest,
+  type RowToken,
+  type TokenScores,
+  assertRow,
+} from "./generation/row.ts";
 export { type TextStream, createTextStream } from "./generation/text-stream.ts";
 export { type SamplingOptions, type TokenLikelihood } from "./generation/sampler.ts";
 

@@ -1,13 +1,18 @@
 /**
  * Keys and values of the rows under way: one block per layer, row-major, so that a range of rows is a view and finished rows
- * are dropped by moving the others up.
+ * are dropped by moving the others up. It grows as rows join and as they get longer.
  */
 import type { Value } from "@qtune/graph";
 import type { ModelConfig } from "../config/model-config.ts";
 
-/** The cache of one batch. */
+/** The cache of the rows under way. */
 export interface KeyValueCache {
+  /** Tokens that each row has room for. */
   readonly capacity: number;
+  /** Makes room for this many rows of this many tokens, keeping what these rows hold. */
+  reserve(rows: number, capacity: number): void;
+  /** Forgets everything and gives the memory back. */
+  clear(): void;
   /** Returns views of rows [start, end) by name, as inputs and as places of the outputs. */
   view(
     start: number,
@@ -33,23 +38,45 @@ export function cacheName(layer: number, part: "keys" | "values"): string {
 }
 
 /** Creates an empty cache. Shapes: per layer keys and values float32 [rows, kvHeads, capacity, headDim]. */
-export function createCache(config: ModelConfig, rows: number, capacity: number): KeyValueCache {
+export function createCache(config: ModelConfig): KeyValueCache {
   const { kvHeads, layers } = config;
   const headDim = cacheHeadDim(config);
-  const rowSize = kvHeads * capacity * headDim;
-  const names = Array.from({ length: layers }, (_, layer) =>
-    (["keys", "values"] as const).map((part) => cacheName(layer, part)),
-  ).flat();
-  const blocks = new Map(names.map((name) => [name, new Float32Array(rows * rowSize)]));
+  const blocks = new Map<string, Float32Array>();
+  for (let layer = 0; layer < layers; layer++) {
+    for (const part of ["keys", "values"] as const)
+      blocks.set(cacheName(layer, part), new Float32Array(0));
+  }
+  let capacity = 0;
+  let allocated = 0;
+  const rowSize = (): number => kvHeads * capacity * headDim;
   return {
-    capacity,
+    get capacity() {
+      return capacity;
+    },
+    reserve(rows, tokens) {
+      if (rows <= allocated && tokens <= capacity) return;
+      const before = { rows: Math.min(rows, allocated), size: capacity * headDim };
+      allocated = rows;
+      capacity = Math.max(tokens, capacity);
+      const size = capacity * headDim;
+      for (const [name, old] of blocks) {
+        const block = new Float32Array(allocated * kvHeads * size);
+        for (let head = 0; head < before.rows * kvHeads; head++)
+          block.set(old.subarray(head * before.size, (head + 1) * before.size), head * size);
+        blocks.set(name, block);
+      }
+    },
+    clear() {
+      for (const name of blocks.keys()) blocks.set(name, new Float32Array(0));
+      [allocated, capacity] = [0, 0];
+    },
     view(start, end) {
       const past: Record<string, Value> = {};
       const present: Record<string, Value> = {};
       for (const [name, block] of blocks) {
         const value = {
           dims: [end - start, kvHeads, capacity, headDim],
-          data: block.subarray(start * rowSize, end * rowSize),
+          data: block.subarray(start * rowSize(), end * rowSize()),
         };
         past[`past.${name}`] = value;
         present[`present.${name}`] = value;
@@ -57,9 +84,10 @@ export function createCache(config: ModelConfig, rows: number, capacity: number)
       return { past, present };
     },
     keep(kept) {
+      const size = rowSize();
       for (const block of blocks.values()) {
         kept.forEach((from, to) => {
-          if (from !== to) block.copyWithin(to * rowSize, from * rowSize, (from + 1) * rowSize);
+          if (from !== to) block.copyWithin(to * size, from * size, (from + 1) * size);
         });
       }
     },

@@ -10,7 +10,7 @@ import type { DecoderOptions } from "../model/decoder-program.ts";
 import type { RopeTables } from "../model/rope.ts";
 import { cacheHeadDim, cacheName, type KeyValueCache } from "./cache.ts";
 
-/** Compiles the decoder for generation: outputs `logits` [B, vocab] of each sequence's last row, and the caches. */
+/** Compiles the decoder for generation: outputs `logits` [R, vocab] of the kept rows, and the caches. */
 export async function compileGeneration(options: DecoderOptions): Promise<Program> {
   const { config } = options;
   const { heads, kvHeads, headDim } = config;
@@ -21,8 +21,8 @@ export async function compileGeneration(options: DecoderOptions): Promise<Progra
   const rowPlaces = graph.input("rowPlaces", "int64", ["N"]);
   const lengths = graph.input("lengths", "int32", ["B"]);
   const total = graph.input("total", "int32", []);
-  const lastRows = graph.input("lastRows", "int64", ["B"]);
-  const lastInverse = graph.input("lastInverse", "int64", ["N"]);
+  const keptRows = graph.input("keptRows", "int64", ["R"]);
+  const keptInverse = graph.input("keptInverse", "int64", ["N"]);
   const outputs: Record<string, Tensor> = {};
   const anyPadding = { padding: "any", inversePadding: "any" } as const;
   const attend = ({ layer, q, k, v }: AttentionInputs): Tensor => {
@@ -62,7 +62,7 @@ export async function compileGeneration(options: DecoderOptions): Promise<Progra
       sin: graph.input("sin", "float", ["P", half]),
     },
     attend,
-    keepRows: (rows) => graph.gatherRows(rows, lastRows, lastInverse, anyPadding),
+    keepRows: (rows) => graph.gatherRows(rows, keptRows, keptInverse, anyPadding),
   });
   return compile(graph, { ...options, outputs });
 }
@@ -90,15 +90,22 @@ export interface Extension {
   readonly ids: readonly ArrayLike<number>[];
   /** Tokens that each sequence has in the cache already. */
   readonly known: readonly number[];
+  /** How many of each sequence's new tokens, counted from its end, give logits. */
+  readonly kept: readonly number[];
   /** First cache row. */
   readonly start: number;
 }
 
-/** Runs new tokens through the model and returns the logits after each sequence's last. Shapes: float32 [B, vocab]. */
+/**
+ * Runs new tokens through the model and returns the logits after the kept ones, sequence by sequence.
+ *
+ * Shapes: float32 [R, vocab], R the sum of `kept`.
+ * Range:  a sequence with more than one new token and some in the cache stands alone (a limit of the attention kernel).
+ */
 export async function extendCache(
   program: Program,
   cache: KeyValueCache,
-  { ids, known, start }: Extension,
+  { ids, known, kept, start }: Extension,
   rope: RopeTables,
   signal: AbortSignal | undefined,
 ): Promise<Float32Array> {
@@ -108,16 +115,18 @@ export async function extendCache(
   const places = new BigInt64Array(B * T).fill(-1n);
   const rowPlaces: number[] = [];
   const positions: number[] = [];
-  const lastRows: number[] = [];
-  const lastInverse = new Array<number>(N).fill(-1);
+  const keptRows: number[] = [];
+  const keptInverse = new Array<number>(N).fill(-1);
   ids.forEach(({ length }, b) => {
     for (let t = 0; t < length; t++) {
       places[b * T + t] = BigInt(rowPlaces.length);
+      if (t >= length - (kept[b] ?? 1)) {
+        keptInverse[rowPlaces.length] = keptRows.length;
+        keptRows.push(rowPlaces.length);
+      }
       rowPlaces.push(b * T + t);
       positions.push((known[b] ?? 0) + t);
     }
-    lastInverse[rowPlaces.length - 1] = b;
-    lastRows.push(rowPlaces.length - 1);
   });
   const ends = ids.map(({ length }, b) => (known[b] ?? 0) + length);
   const { past, present } = cache.view(start, start + B);
@@ -135,8 +144,8 @@ export async function extendCache(
       rowPlaces: int64Value([N], rowPlaces),
       lengths: { dims: [B], data: Int32Array.from(ends, (end) => end - 1) },
       total: { dims: [], data: Int32Array.of(Math.max(...ends)) },
-      lastRows: int64Value([B], lastRows),
-      lastInverse: int64Value([N], lastInverse),
+      keptRows: int64Value([keptRows.length], keptRows),
+      keptInverse: int64Value([N], keptInverse),
       ...past,
     },
     { into: present, signal },

@@ -5,6 +5,7 @@ import { createScoringProgram } from "../model/decoder-program.ts";
 import type { OnLinear } from "../model/on-linear.ts";
 import { tinyConfig, tinyTensors } from "../model/tiny-model.fixture.ts";
 import { createGenerator, type Generator } from "./generator.ts";
+import type { Generation } from "./row.ts";
 
 const config = tinyConfig();
 const tensors = tinyTensors(config);
@@ -164,4 +165,85 @@ test("unmerged adapters take part, those computed on the host included", async (
     prompts.slice(0, 2).map((prompt) => continueSlowly(prompt, 5, onLinear, { square })),
   );
   expect(results.map(({ ids }) => ids)).toEqual(expected);
+});
+
+describe("scores of a prompt", () => {
+  const scoresOf = async (prompt: readonly number[]) => {
+    const program = await createScoringProgram({ config, tensors });
+    const { nll } = await program.run([{ ids: prompt, labels: prompt }]);
+    await program.close();
+    return Array.from(nll, (value) => -value);
+  };
+
+  test("equal those of a scoring program, with or without new tokens", async () => {
+    const generator = await createGenerator({ config, tensors });
+    const scored = prompts.filter(({ length }) => length > 1);
+    const expected = await Promise.all(scored.map(scoresOf));
+    for (const maxNewTokens of [0, 2]) {
+      const results = await generator.generate({
+        promptIds: scored,
+        maxNewTokens,
+        scorePrompt: true,
+        topLogProbabilities: 1,
+        stopIds: [],
+      });
+      results.forEach(({ ids, prompt, logProbabilities }, row) => {
+        expect(ids).toHaveLength(maxNewTokens);
+        expect(logProbabilities).toHaveLength(maxNewTokens);
+        expect(prompt?.logProbabilities).toHaveLength(expected[row]?.length ?? 0);
+        prompt?.logProbabilities.forEach((value, t) => {
+          expect(value).toBeCloseTo(expected[row]?.[t] ?? Number.NaN, 5);
+          expect(prompt.top?.[t]?.[0]?.logProbability).toBeGreaterThanOrEqual(value);
+        });
+      });
+    }
+    await generator.close();
+  });
+
+  test("do not depend on the pieces that a long prompt passes in", async () => {
+    const generator = await createGenerator({ config, tensors });
+    const prompt = Array.from({ length: 40 }, (_, t) => (t * 7) % 31);
+    const run = async (promptTokens: number) => {
+      let result: Generation | undefined;
+      const row = {
+        request: { promptIds: prompt, maxNewTokens: 4, scorePrompt: true, stopIds: [] },
+        onDone: (generation: Generation) => void (result = generation),
+      };
+      const rows = [row];
+      await generator.serveRows({ take: () => rows.splice(0) }, { promptTokens });
+      return result;
+    };
+    const whole = await run(64);
+    const pieces = await run(7);
+    expect(pieces?.ids).toEqual(whole?.ids);
+    expect(pieces?.prompt?.logProbabilities).toHaveLength(39);
+    pieces?.prompt?.logProbabilities.forEach((value, t) =>
+      expect(value).toBeCloseTo(whole?.prompt?.logProbabilities[t] ?? Number.NaN, 5),
+    );
+    await generator.close();
+  });
+});
+
+test("rows that join later, with settings of their own, get what they would get alone; aborted ones leave", async () => {
+  const generator = await createGenerator({ config, tensors });
+  const alone = await Promise.all(prompts.map((prompt) => continueSlowly(prompt, 6)));
+  const results = new Map<number, Generation>();
+  const abort = new AbortController();
+  const waiting = prompts.map((promptIds, row) => ({
+    request: {
+      promptIds,
+      maxNewTokens: 6 - row,
+      stopIds: [],
+      ...(row === 1 ? { temperature: 1, random: createRandom(3) } : {}),
+      ...(row === 2 ? { signal: abort.signal, onToken: () => abort.abort() } : {}),
+    },
+    onDone: (generation: Generation) => void results.set(row, generation),
+  }));
+  // One row between two tokens of the others.
+  await generator.serveRows({ take: () => waiting.splice(0, 1) }, { maxRows: 3 });
+  expect(results.get(0)?.ids).toEqual(alone[0]);
+  expect(results.get(1)?.ids).toHaveLength(5);
+  expect(results.get(2)).toMatchObject({ finishReason: "aborted", ids: alone[2]?.slice(0, 1) });
+  expect(results.get(3)?.ids).toEqual(alone[3]?.slice(0, 3));
+  await generator.close();
 });

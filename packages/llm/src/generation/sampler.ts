@@ -65,12 +65,29 @@ export function logSumExp(logits: Float32Array): number {
   return largest + Math.log(sum);
 }
 
-/** Returns the `count` likeliest tokens, likeliest first. */
-export function likeliest(logits: Float32Array, count: number): readonly TokenLikelihood[] {
-  const total = logSumExp(logits);
-  return sortedIds(logits, logits.keys())
-    .slice(0, count)
-    .map((id) => ({ id, logProbability: (logits[id] ?? 0) - total }));
+/**
+ * Returns the `count` likeliest tokens, likeliest first; of equals the lower id.
+ *
+ * Cost: one pass over the vocabulary, and an insertion for each token that was among the likeliest so far.
+ */
+export function likeliest(
+  logits: Float32Array,
+  count: number,
+  total = logSumExp(logits),
+): readonly TokenLikelihood[] {
+  const ids: number[] = [];
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id] ?? -Infinity;
+    const isFull = ids.length >= count;
+    if (isFull && !(logit > (logits[ids[count - 1] ?? 0] ?? 0))) continue;
+    let place = isFull ? count - 1 : ids.length;
+    while (place > 0 && logit > (logits[ids[place - 1] ?? 0] ?? 0)) {
+      ids[place] = ids[place - 1] ?? 0;
+      place--;
+    }
+    ids[place] = id;
+  }
+  return ids.map((id) => ({ id, logProbability: (logits[id] ?? 0) - total }));
 }
 
 function sortedIds(logits: Float32Array, ids: Iterable<number>): number[] {
