@@ -1,18 +1,14 @@
 /**
- * Many circuits on one chip: places on disjoint regions with a buffer of idle qubits between them. Regions of one shape
- * form a graph in which neighbours exclude each other; a round is a large independent set of it (greedy by fewest
- * exclusions, restarts, then exchanges of one for two), the cheapest among the largest found. Everything is a pure
- * function of its arguments; steps are counted, not milliseconds.
+ * Many circuits on one chip: places on disjoint regions with a buffer of idle qubits between them. Regions form a graph in
+ * which neighbours exclude each other. Circuits of one shape: a round is a large independent set of it (greedy by fewest
+ * exclusions, restarts, then exchanges of one for two), the cheapest among the largest found. Several shapes, or crosstalk:
+ * rounds are filled circuit by circuit where they block least. Everything is a pure function of its arguments; steps are
+ * counted, not milliseconds.
  */
 import { createRandom, type Random } from "@qtune/base";
-import {
-  type QubitSet,
-  addQubit,
-  countOutside,
-  createQubitSet,
-  intersects,
-  uniteInPlace,
-} from "./qubit-set.ts";
+import { largestSet } from "./independent-set.ts";
+import { type PreparedPlaces, type PreparedShape, preparePlaces } from "./prepared-places.ts";
+import { countOutside, createQubitSet, intersects, uniteInPlace } from "./qubit-set.ts";
 
 /** A region that a circuit of some shape may take. */
 export interface Place {
@@ -41,6 +37,20 @@ export interface PackedItem {
 /** Circuits that run side by side in one execution. */
 export type Round = readonly PackedItem[];
 
+/** A place of a shape, by its two indices. */
+export interface ShapePlace {
+  readonly shape: number;
+  readonly place: number;
+}
+
+/** What circuits do to each other. */
+export interface PackCrosstalk {
+  /** −ln of the fidelity that a circuit loses to another one beside it; 0 where they do not meet. */
+  readonly costBeside: (of: ShapePlace, beside: ShapePlace) => number;
+  /** Largest −ln fidelity of each shape, crosstalk included: the floor. [shapes] */
+  readonly maxCost: readonly number[];
+}
+
 /** What the packer needs to know. */
 export interface PackProblem {
   /** Number of sites of the chip. */
@@ -53,36 +63,34 @@ export interface PackProblem {
   readonly seed: bigint;
   /** Restarts per set of places. Default 12. */
   readonly restarts?: number;
+  /** Absent: circuits beside each other do not matter. */
+  readonly crosstalk?: PackCrosstalk | undefined;
 }
 
 /**
  * Packs circuits into rounds.
  *
  * Order:  the first waiting circuit (users take turns) is in the next round, so nobody starves; others fill the gaps.
+ * Maths:  as many circuits per round as can be found, then the least sum of costs. With crosstalk the cost of a circuit is
+ *         that of its place and of everything beside it, and no circuit of a round costs more than its shape may.
  * Effect: pure.
- * Cost:   for 200 four-qubit circuits on 72 qubits some ms (one shape) to tens of ms (many shapes).
+ * Cost:   for 200 four-qubit circuits on 72 qubits some ms.
  * Errors: none; an item whose shape has no places is in no round.
  */
 export function packRounds(problem: PackProblem): readonly Round[] {
-  const prepared = problem.shapes.map((places) => preparePlaces(problem, places));
-  const largest = new Map<number, readonly number[]>();
+  const prepared = preparePlaces(problem);
+  const restarts = problem.restarts ?? 12;
   const waiting = takeTurns(problem.items, (item) => (problem.shapes[item.shape]?.length ?? 0) > 0);
   const rounds: Round[] = [];
   while (waiting.length > 0) {
     const shape = onlyShape(problem.items, waiting);
-    if (shape === undefined) {
+    if (shape === undefined || problem.crosstalk !== undefined) {
       rounds.push(mixedRound(problem, prepared, waiting, rounds.length));
       continue;
     }
-    const known =
-      largest.get(shape) ??
-      largestSet(
-        prepared[shape] ?? [],
-        createRandom(problem.seed, "pack", shape),
-        problem.restarts ?? 12,
-      );
-    largest.set(shape, known);
-    rounds.push(...evenRounds(known, waiting.splice(0)));
+    const random = createRandom(problem.seed, "pack", shape);
+    const places = largestSet(prepared, prepared.shapes[shape], random, restarts);
+    rounds.push(...evenRounds(places, waiting.splice(0)));
   }
   return rounds;
 }
@@ -127,217 +135,133 @@ function onlyShape(items: readonly PackItem[], waiting: readonly number[]): numb
   return waiting.every((index) => items[index]?.shape === shape) ? shape : undefined;
 }
 
-interface PreparedPlace {
-  readonly index: number;
+interface FilledRound {
+  readonly packed: readonly PackedItem[];
   readonly cost: number;
-  readonly qubits: QubitSet;
-  /** Its qubits and the buffer around them. */
-  readonly halo: QubitSet;
-}
-
-function preparePlaces(problem: PackProblem, places: readonly Place[]): readonly PreparedPlace[] {
-  return places.map(({ qubits, cost }, index) => {
-    const halo = createQubitSet(problem.size, qubits);
-    for (const qubit of qubits)
-      for (const near of problem.buffer[qubit] ?? []) addQubit(halo, near);
-    return { index, cost, qubits: createQubitSet(problem.size, qubits), halo };
-  });
 }
 
 /** Fills one round from circuits of several shapes and takes them out of `waiting`. */
 function mixedRound(
   problem: PackProblem,
-  prepared: readonly (readonly PreparedPlace[])[],
+  prepared: PreparedPlaces,
   waiting: number[],
   round: number,
 ): Round {
   const random = createRandom(problem.seed, "mixed", round);
-  let best: Round = [];
-  let bestCost = Infinity;
+  const order = byScarcity(problem, prepared, waiting);
+  let best: FilledRound = { packed: [], cost: Infinity };
   const tries = Math.max(1, Math.round((problem.restarts ?? 12) / 3));
   for (let attempt = 0; attempt < tries; attempt++) {
-    const { packed, cost } = fillRound(
-      problem,
-      prepared,
-      waiting,
-      attempt === 0 ? undefined : random,
-    );
-    if (packed.length > best.length || (packed.length === best.length && cost < bestCost)) {
-      best = packed;
-      bestCost = cost;
-    }
+    const filled = fillRound(problem, prepared, order, attempt === 0 ? undefined : random);
+    const isLarger = filled.packed.length > best.packed.length;
+    const isCheaper =
+      filled.packed.length === best.packed.length && filled.cost < best.cost - 1e-12;
+    if (isLarger || isCheaper) best = filled;
   }
-  const taken = new Set(best.map(({ item }) => item));
+  const taken = new Set(best.packed.map(({ item }) => item));
   const rest = waiting.filter((item) => !taken.has(item));
   waiting.splice(0, waiting.length, ...rest);
-  return best;
+  return best.packed;
 }
 
 /** The first waiting circuit, then those with the fewest places (rings before paths); equal ones keep their order. */
 function byScarcity(
   problem: PackProblem,
-  prepared: readonly (readonly PreparedPlace[])[],
+  prepared: PreparedPlaces,
   waiting: readonly number[],
 ): readonly number[] {
   const [first, ...rest] = waiting;
-  const places = (item: number) => prepared[problem.items[item]?.shape ?? -1]?.length ?? 0;
+  const places = (item: number) =>
+    prepared.shapes[problem.items[item]?.shape ?? -1]?.regions.length ?? 0;
   return [
     ...(first === undefined ? [] : [first]),
     ...rest.toSorted((a, b) => places(a) - places(b)),
   ];
 }
 
-/** Places circuits one after the other where they block least; a shape that found no place is not tried again. */
+/** Weight of a circuit's own cost, and of what crosstalk costs it and its neighbours, against one more blocked qubit. */
+const costWeight = 0.1;
+const crosstalkWeight = 10;
+
+/** Places circuits one after the other where they block and disturb least. */
 function fillRound(
   problem: PackProblem,
-  prepared: readonly (readonly PreparedPlace[])[],
-  waiting: readonly number[],
+  prepared: PreparedPlaces,
+  order: readonly number[],
   random: Random | undefined,
-): { packed: PackedItem[]; cost: number } {
-  const used = createQubitSet(problem.size);
+): FilledRound {
   const blocked = createQubitSet(problem.size);
-  const open = new Map<number, readonly PreparedPlace[]>();
+  const open = prepared.all.slice();
+  const beside = new Company(problem.crosstalk);
   const packed: PackedItem[] = [];
   let cost = 0;
-  for (const item of byScarcity(problem, prepared, waiting)) {
+  for (const item of order) {
     const shape = problem.items[item]?.shape ?? 0;
-    const free = (open.get(shape) ?? prepared[shape] ?? []).filter(
-      (place) => !intersects(place.qubits, blocked) && !intersects(place.halo, used),
-    );
-    open.set(shape, free);
-    let best: PreparedPlace | undefined;
+    const choices = prepared.shapes[shape];
+    if (choices === undefined || !intersects(open, choices.mask)) continue;
+    let best: { region: number; added: number } | undefined;
     let bestScore = Infinity;
-    for (const place of free) {
-      const noise = random === undefined ? 0 : 2 * random.nextUniform();
-      const score = countOutside(place.halo, blocked) + noise + 0.1 * place.cost;
-      if (score < bestScore) {
-        best = place;
-        bestScore = score;
-      }
+    for (const region of choices.regions) {
+      if ((open[region >>> 5]! & (1 << (region & 31))) === 0) continue; // one bit per region
+      const halo = prepared.halos[region] ?? blocked;
+      const score =
+        countOutside(halo, blocked) +
+        costWeight * choices.costs[region]! + // a region of this shape
+        (random === undefined ? 0 : 2 * random.nextUniform());
+      if (score >= bestScore) continue;
+      const added = beside.costOfJoining(shape, choices, region);
+      if (score + crosstalkWeight * added >= bestScore) continue;
+      best = { region, added };
+      bestScore = score + crosstalkWeight * added;
     }
-    if (best === undefined) {
-      if (
-        [...open.values()].every((places) => places.length === 0) &&
-        open.size === prepared.length
-      )
-        break;
-      continue;
-    }
-    packed.push({ item, place: best.index });
-    cost += best.cost;
-    uniteInPlace(used, best.qubits);
-    uniteInPlace(blocked, best.halo);
+    if (best === undefined) continue; // nothing is open, or only where crosstalk goes below a floor
+    packed.push({ item, place: choices.places[best.region]! });
+    cost += choices.costs[best.region]! + best.added;
+    beside.join(shape, choices, best.region);
+    uniteInPlace(blocked, prepared.halos[best.region] ?? blocked);
+    const out = prepared.conflicts[best.region];
+    if (out !== undefined)
+      for (let word = 0; word < open.length; word++) open[word]! &= ~out[word]!;
+    if (open.every((word) => word === 0)) break;
   }
   return { packed, cost };
 }
 
-/**
- * Finds many places that do not exclude each other: indices, the cheapest first.
- *
- * Cost: O(places² + restarts · Σ exclusions).
- */
-function largestSet(
-  places: readonly PreparedPlace[],
-  random: Random,
-  restarts: number,
-): readonly number[] {
-  const conflicts = places.map((place) =>
-    places.flatMap((other, index) =>
-      other !== place && intersects(place.qubits, other.halo) ? [index] : [],
-    ),
-  );
-  const costOf = (set: readonly number[]) =>
-    set.reduce((sum, index) => sum + (places[index]?.cost ?? 0), 0);
-  let best: readonly number[] = [];
-  for (let attempt = 0; attempt < restarts; attempt++) {
-    const start = greedySet(places, conflicts, attempt === 0 ? undefined : random);
-    const set = exchange(places, conflicts, start);
-    if (
-      set.length > best.length ||
-      (set.length === best.length && costOf(set) < costOf(best) - 1e-12)
-    )
-      best = set;
-  }
-  return [...best].sort((a, b) => (places[a]?.cost ?? 0) - (places[b]?.cost ?? 0) || a - b);
-}
+/** The circuits of a round so far and what each of them costs with its neighbours. Lives for one round. */
+class Company {
+  readonly #crosstalk: PackCrosstalk | undefined;
+  readonly #members: { readonly at: ShapePlace; cost: number }[] = [];
 
-/** Takes the place that excludes the fewest others still open, again and again. */
-function greedySet(
-  places: readonly PreparedPlace[],
-  conflicts: readonly (readonly number[])[],
-  random: Random | undefined,
-): number[] {
-  const degree = conflicts.map((list) => list.length);
-  const noise = places.map(
-    (place) => (random === undefined ? 0 : 4 * random.nextUniform()) + 0.5 * place.cost,
-  );
-  const open = new Set(places.keys());
-  const set: number[] = [];
-  while (open.size > 0) {
-    let best = -1;
-    let bestScore = Infinity;
-    for (const index of open) {
-      const score = degree[index]! + noise[index]!; // index < places
-      if (score < bestScore) {
-        best = index;
-        bestScore = score;
-      }
-    }
-    set.push(best);
-    open.delete(best);
-    for (const out of conflicts[best] ?? []) {
-      if (!open.delete(out)) continue;
-      for (const other of conflicts[out] ?? []) degree[other]! -= 1; // other < places
-    }
+  constructor(crosstalk: PackCrosstalk | undefined) {
+    this.#crosstalk = crosstalk;
   }
-  return set;
-}
 
-/**
- * Improves a set by exchanges: one member for two that only it excludes, or one for a cheaper one that only it excludes,
- * until neither is possible.
- */
-function exchange(
-  places: readonly PreparedPlace[],
-  conflicts: readonly (readonly number[])[],
-  start: readonly number[],
-): number[] {
-  const inside = new Set(start);
-  const excludedBy = new Int32Array(places.length);
-  for (const index of inside) for (const other of conflicts[index] ?? []) excludedBy[other]! += 1; // other < places
-  const put = (index: number, sign: 1 | -1) => {
-    if (sign === 1) inside.add(index);
-    else inside.delete(index);
-    for (const other of conflicts[index] ?? []) excludedBy[other]! += sign; // other < places
-  };
-  for (let changed = true; changed;) {
-    changed = false;
-    for (const member of [...inside]) {
-      const single = (conflicts[member] ?? []).filter(
-        (other) => excludedBy[other] === 1 && !inside.has(other),
-      );
-      const pair = firstPair(single, conflicts);
-      const cheaper = single.find(
-        (other) => (places[other]?.cost ?? 0) < (places[member]?.cost ?? 0) - 1e-12,
-      );
-      if (pair === undefined && cheaper === undefined) continue;
-      put(member, -1);
-      for (const index of pair ?? [cheaper ?? member]) put(index, 1);
-      changed = true;
+  /** What crosstalk would cost all together; infinite where somebody would fall below the floor. */
+  costOfJoining(shape: number, choices: PreparedShape, region: number): number {
+    if (this.#crosstalk === undefined) return 0;
+    const { costBeside, maxCost } = this.#crosstalk;
+    const at = { shape, place: choices.places[region] ?? 0 };
+    let own = 0;
+    let others = 0;
+    for (const member of this.#members) {
+      own += costBeside(at, member.at);
+      const theirs = costBeside(member.at, at);
+      if (member.cost + theirs > (maxCost[member.at.shape] ?? Infinity)) return Infinity;
+      others += theirs;
     }
+    const total = (choices.costs[region] ?? 0) + own;
+    return total > (maxCost[shape] ?? Infinity) + 1e-12 ? Infinity : own + others;
   }
-  return [...inside];
-}
 
-/** The first two of `list` that do not exclude each other. */
-function firstPair(
-  list: readonly number[],
-  conflicts: readonly (readonly number[])[],
-): readonly [number, number] | undefined {
-  for (const [at, a] of list.entries()) {
-    const excluded = new Set(conflicts[a]);
-    const b = list.slice(at + 1).find((other) => !excluded.has(other));
-    if (b !== undefined) return [a, b];
+  join(shape: number, choices: PreparedShape, region: number): void {
+    if (this.#crosstalk === undefined) return;
+    const { costBeside } = this.#crosstalk;
+    const at = { shape, place: choices.places[region] ?? 0 };
+    let cost = choices.costs[region] ?? 0;
+    for (const member of this.#members) {
+      cost += costBeside(at, member.at);
+      member.cost += costBeside(member.at, at);
+    }
+    this.#members.push({ at, cost });
   }
-  return undefined;
 }

@@ -41,27 +41,123 @@ export function findBestEmbedding(
   return best;
 }
 
+/** A match and the qubits that it takes, ascending. */
+export interface RegionEmbedding extends Embedding {
+  readonly qubits: readonly number[];
+}
+
 /**
  * Lists perfect matches, one per set of physical qubits (the cheapest found), sorted by cost, then by layout.
  *
- * Effect: pure; with fewer steps than the tree has nodes the steps are shared out over the starting qubits.
+ * Effect: pure; with fewer steps than the tree has nodes the steps are shared out over the starting qubits. Patterns with the
+ *         same edges share one search.
  */
 export function listEmbeddings(
   pattern: Pattern,
   coupling: Coupling,
   search: EmbeddingSearch = {},
-): readonly Embedding[] {
-  const bySet = new Map<string, Embedding>();
-  visitEmbeddings(pattern, coupling, search, {
-    bound: () => Infinity,
-    visit: (layout, cost) => {
-      const key = [...layout].sort((x, y) => x - y).join(",");
-      const known = bySet.get(key);
-      if (known === undefined || cost < known.cost - 1e-12)
-        bySet.set(key, { layout: [...layout], cost });
-    },
+): readonly RegionEmbedding[] {
+  const regions = knownLayouts(pattern, coupling, search.maxSteps ?? 200_000);
+  const costs = qubitCosts(pattern, coupling);
+  const out = regions.map(({ qubits, layouts }): RegionEmbedding => {
+    let layout = layouts[0] ?? [];
+    let cost = Infinity;
+    for (const candidate of layouts) {
+      const own = layoutCost(pattern, coupling, costs, candidate);
+      if (own >= cost - 1e-12) continue;
+      layout = candidate;
+      cost = own;
+    }
+    return { qubits, layout, cost };
   });
-  return [...bySet.values()].sort((x, y) => x.cost - y.cost || compareLayouts(x.layout, y.layout));
+  return out.sort((x, y) => x.cost - y.cost || compareLayouts(x.layout, y.layout));
+}
+
+function layoutCost(
+  { edges }: Pattern,
+  { size, czCost }: Coupling,
+  costs: readonly Float64Array[],
+  layout: readonly number[],
+): number {
+  let cost = 0;
+  for (let q = 0; q < layout.length; q++) cost += costs[q]![layout[q]!]!; // one row per qubit
+  for (const { a, b, cz } of edges) cost += cz * czCost[layout[a]! * size + layout[b]!]!; // qubits of the pattern
+  return cost;
+}
+
+/** All ways found to lay a structure on the same qubits. */
+interface RegionLayouts {
+  readonly qubits: readonly number[];
+  readonly layouts: readonly (readonly number[])[];
+}
+
+const layoutsOf = new WeakMap<Coupling, Map<string, readonly RegionLayouts[]>>();
+
+/** Structures whose layouts are kept per coupling; four-qubit ones take up to some 100 kB each. */
+const keptStructures = 64;
+
+/** The layouts of the edges of a pattern, whatever their gates: circuits of one structure search once. */
+function knownLayouts(
+  { qubits, edges }: Pattern,
+  coupling: Coupling,
+  maxSteps: number,
+): readonly RegionLayouts[] {
+  const known = layoutsOf.get(coupling) ?? new Map<string, readonly RegionLayouts[]>();
+  layoutsOf.set(coupling, known);
+  const key = `${qubits} ${maxSteps} ${edges.map(({ a, b }) => `${a}-${b}`).join(" ")}`;
+  const found = known.get(key) ?? searchLayouts(qubits, edges, coupling, maxSteps);
+  known.delete(key);
+  known.set(key, found);
+  const [oldest] = known.keys();
+  if (known.size > keptStructures && oldest !== undefined) known.delete(oldest);
+  return found;
+}
+
+/** Most steps for a structure that falls into parts: those match almost everywhere, in numbers that nobody needs. */
+const maxStepsInParts = 20_000;
+
+function searchLayouts(
+  qubits: number,
+  edges: Pattern["edges"],
+  coupling: Coupling,
+  maxSteps: number,
+): readonly RegionLayouts[] {
+  const plain: Pattern = {
+    qubits,
+    edges: edges.map(({ a, b }) => ({ a, b, cz: 1 })),
+    pulses: new Array<number>(qubits).fill(1),
+    waitsNs: [],
+    measured: new Array<boolean>(qubits).fill(true),
+  };
+  const steps = isConnected(plain) ? maxSteps : Math.min(maxSteps, maxStepsInParts);
+  const bySet = new Map<string, { qubits: readonly number[]; layouts: (readonly number[])[] }>();
+  visitEmbeddings(
+    plain,
+    coupling,
+    { maxSteps: steps },
+    {
+      bound: () => Infinity,
+      visit: (layout) => {
+        const sorted = layout.toSorted((x, y) => x - y);
+        const region = bySet.get(sorted.join(",")) ?? { qubits: sorted, layouts: [] };
+        bySet.set(sorted.join(","), region);
+        region.layouts.push([...layout]);
+      },
+    },
+  );
+  return [...bySet.values()];
+}
+
+function isConnected({ qubits, edges }: Pattern): boolean {
+  const reached = new Set([0]);
+  for (let before = 0; before < reached.size;) {
+    before = reached.size;
+    for (const { a, b } of edges) {
+      if (reached.has(a)) reached.add(b);
+      if (reached.has(b)) reached.add(a);
+    }
+  }
+  return reached.size >= qubits;
 }
 
 function compareLayouts(x: readonly number[], y: readonly number[]): number {

@@ -10,7 +10,7 @@ import { type Coupling, couplingRegions } from "./coupling.ts";
 import { lowerCircuit } from "./lower.ts";
 import type { Place } from "./packing.ts";
 import { type Pattern, patternOf } from "./pattern.ts";
-import { listEmbeddings } from "./perfect-layout.ts";
+import { type RegionEmbedding, listEmbeddings } from "./perfect-layout.ts";
 import { growPart, tooWide } from "./place-and-route.ts";
 import { reorder } from "./reorder.ts";
 
@@ -52,24 +52,22 @@ export function listPlaces(
   const operations = cancelPairs(consolidate(cancelPairs(compact.operations)));
   const ordered = { ...compact, operations: reorder(operations, coupling.lengths) };
   const pattern = patternOf(ordered, coupling.lengths);
-  const found = perfectPlaces(circuit, active, pattern, coupling);
-  const places = found.length > 0 ? found : routedPlaces(pattern, coupling);
-  return aboveFloor(places, options);
+  const found = listEmbeddings(pattern, coupling, { maxSteps: searchSteps });
+  if (found.length === 0) return aboveFloor(routedPlaces(pattern, coupling), options);
+  return aboveFloor(found, options).map((place) => spreadLayout(circuit, active, place));
 }
 
-function perfectPlaces(
+/** The layout of a circuit from that of its active qubits. */
+function spreadLayout(
   circuit: Circuit,
   active: readonly number[],
-  pattern: Pattern,
-  coupling: Coupling,
-): CircuitPlace[] {
-  return listEmbeddings(pattern, coupling, { maxSteps: searchSteps }).map(({ layout, cost }) => {
-    const spread = new Array<number>(circuit.qubits).fill(-1);
-    active.forEach((qubit, index) => {
-      spread[qubit] = layout[index] ?? -1;
-    });
-    return { qubits: [...layout].sort((a, b) => a - b), layout: spread, cost };
+  { qubits, layout, cost }: RegionEmbedding,
+): CircuitPlace {
+  const spread = new Array<number>(circuit.qubits).fill(-1);
+  active.forEach((qubit, index) => {
+    spread[qubit] = layout[index] ?? -1;
   });
+  return { qubits, layout: spread, cost };
 }
 
 /** One compact region around each qubit that has room. The cost is that of mean couplers, with one SWAP per third gate. */
@@ -111,17 +109,23 @@ function readoutCost(coupling: Coupling, qubits: readonly number[]): number {
   return qubits.reduce((sum, qubit) => sum + (coupling.readoutCost[qubit] ?? 0), 0);
 }
 
-function aboveFloor(
-  places: readonly CircuitPlace[],
-  options: PlaceOptions,
-): readonly CircuitPlace[] {
-  const { relativeFloor = 0.5, minFidelity = 0, maxPlaces = 1200 } = options;
-  const [best] = places;
-  if (best === undefined) return [];
-  const limit = Math.min(
-    best.cost - Math.log(Math.max(relativeFloor, 1e-300)),
+/**
+ * Returns the largest −ln fidelity that the floor of {@link PlaceOptions} allows beside the best place.
+ */
+export function costLimit(bestCost: number, options: PlaceOptions): number {
+  const { relativeFloor = 0.5, minFidelity = 0 } = options;
+  return Math.min(
+    bestCost - Math.log(Math.max(relativeFloor, 1e-300)),
     -Math.log(Math.max(minFidelity, 1e-300)),
   );
+}
+
+/** The places that are good enough. Shapes: `places` sorted by cost. */
+function aboveFloor<P extends Place>(places: readonly P[], options: PlaceOptions): readonly P[] {
+  const { minFidelity = 0, maxPlaces = 1200 } = options;
+  const [best] = places;
+  if (best === undefined) return [];
+  const limit = costLimit(best.cost, options);
   const kept = places.filter((place) => place.cost <= limit + 1e-12).slice(0, maxPlaces);
   if (kept.length > 0) return kept;
   throw new QtuneError(

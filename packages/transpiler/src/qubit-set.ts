@@ -1,4 +1,4 @@
-/** Sets of qubits as bits, for the inner loops of packing. */
+/** Sets of qubits (or of regions) as bits, for the inner loops of packing. */
 
 /** A set of qubits 0 … 32 · words − 1. */
 export type QubitSet = Uint32Array;
@@ -33,6 +33,16 @@ export function countOutside(a: QubitSet, b: QubitSet): number {
   let count = 0;
   for (let word = 0; word < a.length; word++) count += popCount(a[word]! & ~b[word]!); // same size
   return count;
+}
+
+/** Returns the members that two sets have in common, ascending. */
+export function commonMembers(a: QubitSet, b: QubitSet): readonly number[] {
+  const members: number[] = [];
+  for (let word = 0; word < a.length; word++) {
+    for (let bits = a[word]! & b[word]!; bits !== 0; bits &= bits - 1)
+      members.push(32 * word + 31 - Math.clz32(bits & -bits)); // same size
+  }
+  return members;
 }
 
 function popCount(word: number): number {
