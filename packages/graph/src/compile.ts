@@ -91,6 +91,15 @@ async function placeWeights(
       const { packed, scales } = await store.placeQuantised(source, format, options);
       places.set(first, packed).set(second, scales);
     }
+    if (node.op === "widenedWeight" && first !== undefined) {
+      const { source, format } = (node as Node<"widenedWeight">).attributes;
+      const { signal } = options;
+      const { packed, scales } = await store.placeQuantised(source, format, {
+        order: "columns",
+        signal,
+      });
+      places.set(first, { ...packed, scales });
+    }
   }
   return places;
 }
@@ -138,7 +147,7 @@ async function openSegment(
   try {
     const session = await onnxruntime.InferenceSession.create(
       file,
-      sessionOptions(file, options, hasHalves(segment)),
+      sessionOptions(file, options, isWidened(segment)),
     );
     return {
       session,
@@ -161,24 +170,27 @@ async function openSegment(
   }
 }
 
-function hasHalves(segment: Segment): boolean {
+/** Whether weights are kept narrow and widened where they are used. */
+function isWidened(segment: Segment): boolean {
   return segment.nodes.some(
-    (node) => node.op === "weight" && (node as Node<"weight">).attributes.storage === "float16",
+    (node) =>
+      node.op === "widenedWeight" ||
+      (node.op === "weight" && (node as Node<"weight">).attributes.storage === "float16"),
   );
 }
 
-/** Weights in float16 are widened where they are used: neither folded at load nor kept from one use to the next. */
-function disabledOptimisers(isHalved: boolean): string {
+/** Narrow weights are widened where they are used: neither folded at load nor kept from one use to the next. */
+function disabledOptimisers(isNarrow: boolean): string {
   const always = ["QuickGeluFusion"];
-  const forHalves = ["ConstantFolding", "CommonSubexpressionElimination"];
-  return [...always, ...(isHalved ? forHalves : [])].join(";");
+  const forNarrow = ["ConstantFolding", "CommonSubexpressionElimination"];
+  return [...always, ...(isNarrow ? forNarrow : [])].join(";");
 }
 
 /** Threads do not spin while they wait: the host runs circuits between two segments and needs the cores. */
 function sessionOptions(
   file: string,
   options: CompileOptions,
-  isHalved: boolean,
+  isNarrow: boolean,
 ): onnxruntime.InferenceSession.SessionOptions {
   const threads = options.threads ?? Math.min(8, availableParallelism());
   return {
@@ -192,9 +204,11 @@ function sessionOptions(
     logSeverityLevel: 3,
     extra: {
       // The fused kernel knows no float64 and is four times slower than Sigmoid and Mul (1.30, CPU).
-      optimization: { disable_specified_optimizers: disabledOptimisers(isHalved) },
+      optimization: { disable_specified_optimizers: disabledOptimisers(isNarrow) },
       session: {
         disable_prepacking: options.prepack === false ? "1" : "0",
+        // A product with a widened matrix stays one in floats.
+        disable_quant_qdq: isNarrow ? "1" : "0",
         intra_op: { allow_spinning: "0" },
       },
     },

@@ -3,7 +3,14 @@
  */
 import { internalError } from "@qtune/base";
 import { factorOf, symbolsOf, type Shape } from "./dim.ts";
-import type { EmitContext, Node, OnnxAttribute, OnnxNodeRequest, WeightStorage } from "./op.ts";
+import type {
+  EmitContext,
+  Node,
+  OnnxAttribute,
+  OnnxNodeRequest,
+  QuantisedWeightAttributes,
+  WeightStorage,
+} from "./op.ts";
 import { rowOf } from "./op-table.ts";
 import {
   onnxTypes,
@@ -22,6 +29,8 @@ export interface WeightPlace {
   readonly location: string;
   readonly offset: number;
   readonly sizeBytes: number;
+  /** Where the scales of a matrix of few bits lie. */
+  readonly scales?: Omit<WeightPlace, "scales"> | undefined;
 }
 
 /** Float type of a program. */
@@ -50,7 +59,7 @@ export function emitSegment(
   for (const node of segment.nodes) writer.write(node);
   const computed = new Set(
     segment.nodes
-      .filter(({ op }) => op !== "weight" && op !== "constant")
+      .filter(({ op }) => op !== "weight" && op !== "widenedWeight" && op !== "constant")
       .flatMap(({ outputs }) => outputs),
   );
   // An output that is no node's own (a constant, an input) leaves through an Identity.
@@ -68,7 +77,7 @@ export function emitSegment(
   const symbols = [...writer.symbols];
   const model: OnnxModel = {
     name: `${segment.stage}-${segment.level}`,
-    nodes: writer.nodes,
+    nodes: [...writer.widenings, ...writer.nodes],
     initializers: writer.initializers,
     inputs: [
       ...segment.inputs.map((input) => value(input, input.name)),
@@ -82,12 +91,18 @@ export function emitSegment(
 
 class SegmentWriter {
   readonly nodes: OnnxNode[] = [];
+  /**
+   * Nodes that widen weights, before all others: onnxruntime orders execution from the outputs backwards and visits the inputs of
+   * a node from the last of the file to the first, so what stands first is computed just before it is used.
+   */
+  readonly widenings: OnnxNode[] = [];
   readonly initializers: OnnxInitializer[] = [];
   readonly symbols = new Set<string>();
   readonly #precision: Precision;
   readonly #weightPlace: (weight: Tensor) => WeightPlace;
   readonly #shared = new Set<string>();
-  readonly #halves = new Set<Tensor>();
+  /** Adds the nodes that widen a narrow weight, and returns the name of the result. */
+  readonly #narrow = new Map<Tensor, () => string>();
   #fresh = 0;
 
   constructor(precision: Precision, weightPlace: (weight: Tensor) => WeightPlace) {
@@ -103,17 +118,19 @@ class SegmentWriter {
       for (const weight of node.outputs) this.#writeWeight(weight, storage);
       return;
     }
+    if (node.op === "widenedWeight")
+      return this.#writeNarrow(output, (node as Node<"widenedWeight">).attributes);
     if (node.op === "constant")
       return this.#writeConstant(output, (node as Node<"constant">).attributes.value);
     rowOf(node.op).emit(this.#contextOf(node, output.name));
   }
 
   add(request: OnnxNodeRequest, name: string): void {
-    const attributes = new Map(
-      Object.entries(request.attributes ?? {}).map(([key, value]) => [key, attributeOf(value)]),
-    );
-    const { op, domain = "", inputs, outputs } = request;
-    this.nodes.push({ name, op, domain, inputs, outputs, attributes });
+    this.nodes.push(nodeOf(request, name));
+  }
+
+  #widen(request: OnnxNodeRequest, name: string): void {
+    this.widenings.push(nodeOf(request, name));
   }
 
   #contextOf(node: Node, name: string): EmitContext<Node["attributes"]> {
@@ -141,12 +158,15 @@ class SegmentWriter {
     return `${stem}#${this.#fresh++}`;
   }
 
-  /** Widens a weight that is kept in float16, once for each node that uses it. */
+  /** Widens a narrow weight, once for each node that uses it. */
   #widened(input: Tensor): string {
-    if (!this.#halves.has(input)) return input.name;
-    const name = this.#freshName(`${input.name}:wide`);
+    return this.#narrow.get(input)?.() ?? input.name;
+  }
+
+  #cast(from: string, to: Precision): string {
+    const name = this.#freshName(`${from}:wide`);
     this.add(
-      { op: "Cast", inputs: [input.name], outputs: [name], attributes: { to: onnxTypes.float32 } },
+      { op: "Cast", inputs: [from], outputs: [name], attributes: { to: onnxTypes[to] } },
       name,
     );
     return name;
@@ -154,10 +174,31 @@ class SegmentWriter {
 
   #writeWeight(weight: Tensor, storage: WeightStorage): void {
     const isHalf = storage === "float16" && this.#precision === "float32";
-    if (isHalf) this.#halves.add(weight);
+    if (isHalf) this.#narrow.set(weight, () => this.#cast(weight.name, "float32"));
     const type = isHalf ? "float16" : onnxTypeOf(weight.dtype, this.#precision);
     const content = this.#weightPlace(weight);
     this.initializers.push({ name: weight.name, type, dims: weight.shape.map(Number), content });
+  }
+
+  /** Codes stand as signed integers [in, out] with scales per block of rows. */
+  #writeNarrow(weight: Tensor, { format }: QuantisedWeightAttributes): void {
+    const [K = 1, N = 1] = weight.shape.map(Number);
+    const { scales, ...codes } = this.#weightPlace(weight);
+    if (scales === undefined) throw internalError(`${weight.name} has no scales`);
+    const type = format.bits === 8 ? "int8" : "int4";
+    const scalesName = `${weight.name}:scales`;
+    const blocks = Math.ceil(K / format.blockSize);
+    this.initializers.push(
+      { name: weight.name, type, dims: [K, N], content: codes },
+      { name: scalesName, type: "float32", dims: [blocks, N], content: scales },
+    );
+    const attributes = { axis: 0, block_size: format.blockSize };
+    this.#narrow.set(weight, () => {
+      const name = this.#freshName(`${weight.name}:wide`);
+      const inputs = [weight.name, scalesName];
+      this.#widen({ op: "DequantizeLinear", inputs, outputs: [name], attributes }, name);
+      return this.#precision === "float32" ? name : this.#cast(name, "float64");
+    });
   }
 
   #writeConstant(tensor: Tensor, value: Value): void {
@@ -225,6 +266,14 @@ class SegmentWriter {
     this.add({ op: "Concat", inputs: parts, outputs: [joined], attributes: { axis: 0 } }, joined);
     return joined;
   }
+}
+
+function nodeOf(request: OnnxNodeRequest, name: string): OnnxNode {
+  const attributes = new Map(
+    Object.entries(request.attributes ?? {}).map(([key, value]) => [key, attributeOf(value)]),
+  );
+  const { op, domain = "", inputs, outputs } = request;
+  return { name, op, domain, inputs, outputs, attributes };
 }
 
 function attributeOf(value: OnnxAttribute): AttributeValue {

@@ -132,6 +132,19 @@ class GraphBuilder {
     return made;
   }
 
+  /** Adds a matrix of few bits that is widened on each use, once per format. */
+  widenedWeight(attributes: OpAttributes["widenedWeight"]): Tensor {
+    const { name, format } = attributes;
+    const key = `${name}:int${format.bits}/${format.blockSize}:widened`;
+    const known = this.#quantised.get(key);
+    const types = rowOf("widenedWeight").infer([], attributes);
+    const made =
+      known ??
+      this.append("widenedWeight", [], attributes, types, { name: key, stage: "constant" });
+    this.#quantised.set(key, made);
+    return inputAt(made, 0, "widenedWeight");
+  }
+
   constant(value: Value): Tensor {
     const type: TensorType = { dtype: dtypeOf(value.data), shape: value.dims };
     return inputAt(
@@ -292,6 +305,8 @@ export function createGraph(): Graph {
       const matrix = builder.quantisedWeight({ name, source, format });
       return builder.one("quantisedLinear", [x, ...matrix], { name, source, format, isExact });
     },
+
+    widenedWeight: (options) => builder.widenedWeight({ ...options }),
 
     reduceSum: (x, axes, keepDims = false) => {
       const all = axes ?? x.shape.map((_, axis) => axis);

@@ -18,6 +18,7 @@ export {
   type RuntimeProvider,
   runtimeProviders,
 } from "./providers.ts";
+export { hasIntegerDotProduct } from "./integer-kernels.ts";
 export { type Dim, type Shape } from "./dim.ts";
 export { type QuantisedFormat } from "./quantise.ts";
 export { type HostOperationOptions, type MatMulOptions, type Operations } from "./operations.ts";

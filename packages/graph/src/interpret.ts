@@ -9,7 +9,7 @@ import type { Graph } from "./graph.ts";
 import type { Node } from "./op.ts";
 import { rowOf } from "./op-table.ts";
 import { optimise } from "./optimise.ts";
-import { quantiseMatrix } from "./quantise.ts";
+import { quantiseMatrix, widenColumns } from "./quantise.ts";
 import type { Tensor, Value } from "./tensor.ts";
 
 /** What to interpret. */
@@ -73,12 +73,19 @@ async function evaluateNode(
   }
   if (node.op === "quantisedWeight") {
     const { source, format } = (node as Node<"quantisedWeight">).attributes;
-    const { packed, scales } = await quantiseMatrix(source, format, options.signal);
+    const { packed, scales } = await quantiseMatrix(source, format, options);
     const [packedType, scaleType] = node.outputs;
     return [
       { dims: packedType?.shape.map(Number) ?? [], data: packed },
       { dims: scaleType?.shape.map(Number) ?? [], data: Float64Array.from(scales) },
     ];
+  }
+  if (node.op === "widenedWeight") {
+    const { source, format } = (node as Node<"widenedWeight">).attributes;
+    const { signal } = options;
+    const matrix = await quantiseMatrix(source, format, { order: "columns", signal });
+    const data = Float64Array.from(widenColumns(matrix, source.shape, format));
+    return [{ dims: node.outputs[0]?.shape.map(Number) ?? [], data }];
   }
   if (node.op === "hostOperation") return callHost(node as Node<"hostOperation">, inputs, options);
   return rowOf(node.op).evaluate(

@@ -14,6 +14,7 @@ export const onnxTypes = {
   bool: 9,
   float16: 10,
   float64: 11,
+  int4: 22,
 } as const;
 
 /** Name of an ONNX element type. */

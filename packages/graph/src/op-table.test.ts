@@ -174,6 +174,7 @@ const elsewhere: readonly OpName[] = [
   "hostOperation",
   "cachedAttention",
   "quantisedWeight",
+  "widenedWeight",
   "quantisedLinear",
 ];
 

@@ -42,6 +42,7 @@ export interface OpAttributes {
   matMul: MatMulAttributes;
   addMatMul: MatMulAttributes;
   quantisedWeight: QuantisedWeightAttributes;
+  widenedWeight: QuantisedWeightAttributes;
   quantisedLinear: QuantisedLinearAttributes;
   // Reductions.
   reduceSum: { readonly axes: readonly number[]; readonly keepDims: boolean };

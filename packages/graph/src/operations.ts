@@ -19,12 +19,16 @@ export interface MatMulOptions {
   readonly scale?: number | undefined;
 }
 
-/** A product with a quantised matrix. */
-export interface QuantisedLinearOptions {
+/** A frozen matrix of few bits. */
+export interface QuantisedMatrixOptions {
   /** Name of the matrix, the same for every use of it. */
   readonly name: string;
   readonly source: WeightSource;
   readonly format: QuantisedFormat;
+}
+
+/** A product with a quantised matrix. */
+export interface QuantisedLinearOptions extends QuantisedMatrixOptions {
   readonly isExact?: boolean | undefined;
 }
 
@@ -121,6 +125,15 @@ export interface Operations {
    * Range:  weights are rounded per block; unless `isExact` (default false), activations too, to 8 bits per block.
    */
   quantisedLinear(x: Tensor, options: QuantisedLinearOptions): Tensor;
+
+  /**
+   * Adds a frozen matrix of few bits that is widened to floats on each use, once for both directions.
+   *
+   * Shapes: source [out, in], result [in, out]: the matrix is kept transposed, with blocks along `in`, so that its values are those
+   *         of `quantisedLinear` with the same format.
+   * Range:  `format.transposed` false.
+   */
+  widenedWeight(options: QuantisedMatrixOptions): Tensor;
 
   /** Sums over axes; negative axes count from the end. Default: all axes, dropped. */
   reduceSum(x: Tensor, axes?: readonly number[], keepDims?: boolean): Tensor;

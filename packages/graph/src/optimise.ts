@@ -91,6 +91,7 @@ function mergeEqual(
     "parameter",
     "weight",
     "quantisedWeight",
+    "widenedWeight",
     "constant",
     "hostOperation",
     "accumulate",

@@ -49,6 +49,7 @@ const sources = new Set([
   "parameter",
   "weight",
   "quantisedWeight",
+  "widenedWeight",
   "constant",
   "accumulate",
   "hostOperation",

@@ -9,7 +9,12 @@ import {
   type Value,
   type WeightSource,
 } from "./index.ts";
-import { dequantiseMatrix, quantiseMatrix, type QuantisedFormat } from "./quantise.ts";
+import {
+  dequantiseMatrix,
+  quantiseMatrix,
+  widenColumns,
+  type QuantisedFormat,
+} from "./quantise.ts";
 
 function drawMatrix(
   out: number,
@@ -89,4 +94,53 @@ test("products in int8 arithmetic stay within one percent of the float ones", as
   await program.close();
   const distance = relativeDistance(fast?.data as Float32Array, exact?.data as Float32Array);
   expect(distance).toBeLessThan(0.01);
+});
+
+describe.each([4, 8] as const)("a matrix of %i bits that is widened", (bits) => {
+  const format: QuantisedFormat = { bits, blockSize: 32, transposed: false };
+
+  test("holds the values of the product in few bits", async () => {
+    // 70 rows: more than a tile; 81 values of 4 bits: pairs straddle rows.
+    const { source } = drawMatrix(81, 70, "order");
+    const rows = dequantiseMatrix(await quantiseMatrix(source, format), source.shape, format);
+    const matrix = await quantiseMatrix(source, format, { order: "columns" });
+    const columns = widenColumns(matrix, source.shape, format);
+    for (let n = 0; n < 81; n++)
+      for (let k = 0; k < 70; k++) expect(columns[k * 81 + n]).toBe(rows[n * 70 + k]);
+  });
+
+  test.each(["float32", "float64"] as const)(
+    "multiplies forward and backward as its definition says, in %s",
+    async (precision) => {
+      const { source } = drawMatrix(25, 70, "widened");
+      const g = createGraph();
+      const x = g.input("x", "float", ["N", 70]);
+      const y = g.matMul(x, g.widenedWeight({ name: "w", source, format }));
+      const loss = g.reduceSum(g.multiply(y, y));
+      const [dx = x] = differentiate(g, loss, [x]);
+      const outputs = { y, dx };
+      const random = createRandom(3);
+      const data = Float64Array.from({ length: 350 }, () => random.nextNormal());
+      const feeds = { x: { dims: [5, 70], data } };
+      const expected = await interpret(g, { outputs, feeds });
+      const program = await compile(g, { outputs, precision });
+      const actual = await program.run(feeds);
+      await program.close();
+      for (const name of ["y", "dx"]) {
+        const [a, b] = [actual[name]?.data, expected[name]?.data].map((values) =>
+          Array.from(values as Float64Array),
+        );
+        const bound = precision === "float32" ? 1e-5 : 1e-12;
+        expect(relativeDistance(a ?? [], b ?? [Number.NaN]), name).toBeLessThan(bound);
+      }
+    },
+  );
+});
+
+test("a matrix that is to be widened is given as it is", () => {
+  const { source } = drawMatrix(4, 32, "wrong");
+  const format: QuantisedFormat = { bits: 8, blockSize: 32, transposed: true };
+  expect(() => createGraph().widenedWeight({ name: "w", source, format })).toThrow(
+    "expected a matrix [out, in] that is not transposed",
+  );
 });

@@ -1,10 +1,12 @@
 /**
- * Block quantisation of frozen matrices, in the layout of onnxruntime's MatMulNBits.
+ * Block quantisation of frozen matrices.
  *
- * Each row is cut into blocks of `blockSize` values along the inner dimension; a block has one float32 scale, and value v is
+ * Each row of the matrix [N, K] is cut into blocks of `blockSize` values along K; a block has one float32 scale, and value v is
  * stored as round(v / scale) + zero with zero = 2^(bits − 1). Four-bit values stand two to a byte, the first in the low half.
+ * Two orders of the same codes: `rows` is the layout of onnxruntime's MatMulNBits, `columns` the transposed matrix as signed
+ * integers, which DequantizeLinear widens fastest.
  */
-import { shapeSize } from "@qtune/base";
+import { internalError, shapeSize, throwIfAborted, type Abortable } from "@qtune/base";
 import type { WeightSource } from "./tensor.ts";
 
 /** How a matrix is quantised. */
@@ -16,7 +18,10 @@ export interface QuantisedFormat {
   readonly transposed: boolean;
 }
 
-/** A quantised matrix. Shapes: packed uint8 [N, blocks, blockSize·bits/8], scales float32 [N, blocks]. */
+/** How codes lie: `rows` [N, blocks, blockSize·bits/8] and scales [N, blocks]; `columns` [K, N] and scales [blocks, N]. */
+export type CodeOrder = "rows" | "columns";
+
+/** A quantised matrix: codes and float32 scales in one of the orders. */
 export interface QuantisedMatrix {
   readonly packed: Uint8Array;
   readonly scales: Float32Array;
@@ -44,104 +49,213 @@ const pieceElements = 4 * 1024 * 1024;
  * Reads a matrix in pieces and quantises it.
  *
  * Shapes: source [out, in].
- * Cost:   the result and one piece of 16 MiB in memory.
+ * Cost:   the result and one piece of 16 MiB in memory; some nanoseconds per element.
  */
 export async function quantiseMatrix(
   source: WeightSource,
   format: QuantisedFormat,
-  signal?: AbortSignal,
+  { order = "rows", signal }: { readonly order?: CodeOrder | undefined } & Abortable = {},
 ): Promise<QuantisedMatrix> {
   const [out = 1, into = 1] = source.shape;
-  const { N, blocks, blockBytes } = quantisedSizes(source.shape, format);
-  const packed = new Uint8Array(N * blocks * blockBytes);
-  const scales = new Float32Array(N * blocks);
-  const block = new Float32Array(format.blockSize);
-  const put = (row: number, index: number): void => {
-    const at = row * blocks + index;
-    scales[at] = packBlock(
-      block,
-      format.bits,
-      packed.subarray(at * blockBytes, (at + 1) * blockBytes),
-    );
-  };
-  // Whole blocks of rows, so that a transposed block never straddles two pieces.
-  const rowsPerBlock = format.blockSize;
-  const step = Math.max(
-    rowsPerBlock,
-    Math.floor(pieceElements / into / rowsPerBlock) * rowsPerBlock,
-  );
+  const target = createTarget(source.shape, format, order);
+  // Whole blocks of rows, so that neither a transposed block nor a tile straddles two pieces.
+  const unit = Math.max(format.blockSize, tileRows);
+  const step = Math.max(unit, Math.floor(pieceElements / into / unit) * unit);
   for (let start = 0; start < out; start += step) {
+    throwIfAborted(signal);
     const end = Math.min(out, start + step);
     const isWhole = start === 0 && end === out;
     const elements = { start: start * into, end: end * into };
     const values = await source.readFloat32({ signal, ...(isWhole ? {} : { elements }) });
-    if (format.transposed) quantiseColumns(values, { start, into, rows: end - start }, block, put);
-    else quantiseRows(values, { start, into, rows: end - start }, block, put);
+    const piece = { values, start, rows: end - start, into };
+    if (format.transposed) quantiseAcrossRows(piece, target);
+    else quantiseAlongRows(piece, target);
   }
-  return { packed, scales };
+  return { packed: target.packed, scales: target.scales };
 }
 
 interface Piece {
+  readonly values: Float32Array;
   /** First row of the piece. */
   readonly start: number;
   readonly rows: number;
   readonly into: number;
 }
 
-type PutBlock = (row: number, index: number) => void;
-
-function quantiseRows(
-  values: Float32Array,
-  piece: Piece,
-  block: Float32Array,
-  put: PutBlock,
-): void {
-  for (let row = 0; row < piece.rows; row++) {
-    for (let from = 0; from < piece.into; from += block.length) {
-      const length = Math.min(block.length, piece.into - from);
-      const at = row * piece.into + from;
-      block.fill(0).set(values.subarray(at, at + length));
-      put(piece.start + row, from / block.length);
-    }
-  }
+interface Target extends QuantisedMatrix {
+  readonly order: CodeOrder;
+  readonly bits: 4 | 8;
+  readonly blockSize: number;
+  readonly N: number;
+  readonly blocks: number;
 }
 
-function quantiseColumns(
-  values: Float32Array,
-  piece: Piece,
-  block: Float32Array,
-  put: PutBlock,
-): void {
-  for (let first = 0; first < piece.rows; first += block.length) {
-    const length = Math.min(block.length, piece.rows - first);
-    for (let column = 0; column < piece.into; column++) {
-      block.fill(0);
-      for (let k = 0; k < length; k++) block[k] = values[(first + k) * piece.into + column] ?? 0;
-      put(column, (piece.start + first) / block.length);
-    }
-  }
+function createTarget(shape: readonly number[], format: QuantisedFormat, order: CodeOrder): Target {
+  const { bits, blockSize } = format;
+  const { N, K, blocks, blockBytes } = quantisedSizes(shape, format);
+  const bytes = order === "rows" ? N * blocks * blockBytes : Math.ceil((N * K * bits) / 8);
+  const scales = new Float32Array(N * blocks);
+  return { order, bits, blockSize, N, blocks, packed: new Uint8Array(bytes), scales };
 }
 
-/**
- * Packs one block and returns its scale. Eight bits use −127 … 127; four bits put the largest value at −8, which halves the
- * step that ±7 would need.
- */
-function packBlock(block: Float32Array, bits: 4 | 8, packed: Uint8Array): number {
-  let largest = 0;
-  for (const value of block) if (Math.abs(value) > Math.abs(largest)) largest = value;
-  const scale = Math.fround(bits === 8 ? Math.abs(largest) / 127 : largest / -8);
-  const inverse = scale === 0 ? 0 : 1 / scale;
-  const top = bits === 8 ? 255 : 15;
+/** Rows whose codes are written together in the order `columns`: a line of the cache holds one code of each. */
+const tileRows = 64;
+
+/** Blocks run along the rows of the source. */
+function quantiseAlongRows({ values, start, rows, into }: Piece, target: Target): void {
+  const { blockSize, blocks, N, scales, order, bits } = target;
   const zero = bits === 8 ? 128 : 8;
-  const code = (k: number): number =>
-    Math.max(0, Math.min(top, Math.round((block[k] ?? 0) * inverse) + zero));
-  for (let k = 0; k < packed.length; k++) {
-    packed[k] = bits === 8 ? code(k) : code(2 * k) | (code(2 * k + 1) << 4);
+  const filled = blocks * blockSize;
+  // The last block of a row is filled up with codes of zero.
+  const codes = new Uint8Array(filled).fill(zero);
+  const rowScales = new Float32Array(blocks);
+  const tile = new Uint8Array(order === "columns" ? into * tileRows : 0);
+  for (let row = 0; row < rows; row++) {
+    const n = start + row;
+    quantiseRow(values, row * into, into, blockSize, zero, codes, rowScales);
+    for (let block = 0; block < blocks; block++)
+      scales[order === "rows" ? n * blocks + block : block * N + n] = rowScales[block] ?? 0;
+    if (order === "rows") {
+      packCodes(codes, filled, target, (n * filled * bits) / 8);
+      continue;
+    }
+    const place = row % tileRows;
+    spread(codes, into, tile, place);
+    if (place === tileRows - 1 || row === rows - 1)
+      putColumns(tile, place + 1, into, target, n - place);
   }
-  return scale;
 }
 
-/** Returns the values that a quantised matrix stands for. Shapes: float32 [N, K], row-major. */
+/** Writes the codes of `width` neighbouring rows into the rows of the transposed matrix, as signed integers. */
+function putColumns(
+  tile: Uint8Array,
+  width: number,
+  K: number,
+  { bits, packed, N }: Target,
+  n: number,
+): void {
+  for (let k = 0; k < K; k++) {
+    const to = k * N + n;
+    const from = k * tileRows;
+    if (bits === 8) {
+      for (let i = 0; i < width; i++) packed[to + i] = (tile[from + i] ?? 0) ^ 128;
+      continue;
+    }
+    for (let i = 0; i < width; i++) {
+      const at = to + i;
+      const code = ((tile[from + i] ?? 0) ^ 8) << ((at & 1) * 4);
+      packed[at >> 1] = (packed[at >> 1] ?? 0) | code;
+    }
+  }
+}
+
+/** Blocks run across the rows of the source, down its columns. Codes in the order `rows`. */
+function quantiseAcrossRows({ values, start, rows, into }: Piece, target: Target): void {
+  const { blockSize, blocks, scales, bits } = target;
+  if (target.order === "columns") throw internalError("columns hold matrices as they are");
+  const zero = bits === 8 ? 128 : 8;
+  const extremes = new Float32Array(into);
+  const inverses = new Float64Array(into);
+  const codes = new Uint8Array(into * blockSize);
+  for (let first = 0; first < rows; first += blockSize) {
+    const length = Math.min(blockSize, rows - first);
+    const block = (start + first) / blockSize;
+    extremes.fill(0);
+    for (let k = 0; k < length; k++) keepLargest(values, (first + k) * into, extremes);
+    for (let n = 0; n < into; n++) {
+      const scale = scaleOf(extremes[n] ?? 0, zero);
+      scales[n * blocks + block] = scale;
+      inverses[n] = scale === 0 ? 0 : 1 / scale;
+    }
+    codes.fill(zero);
+    for (let k = 0; k < length; k++)
+      writeAcross(values, (first + k) * into, inverses, zero, codes, k, blockSize);
+    for (let n = 0; n < into; n++) {
+      const own = codes.subarray(n * blockSize, (n + 1) * blockSize);
+      packCodes(own, blockSize, target, ((n * blocks + block) * blockSize * bits) / 8);
+    }
+  }
+}
+
+/** Keeps the value of largest size of each column. */
+function keepLargest(values: Float32Array, at: number, extremes: Float32Array): void {
+  for (let n = 0; n < extremes.length; n++) {
+    const value = values[at + n] ?? 0;
+    if (Math.abs(value) > Math.abs(extremes[n] ?? 0)) extremes[n] = value;
+  }
+}
+
+/** Copies codes, two to a byte where they have four bits. */
+function packCodes(codes: Uint8Array, count: number, { bits, packed }: Target, to: number): void {
+  if (bits === 8) {
+    packed.set(codes, to);
+    return;
+  }
+  for (let k = 0; k < count; k += 2)
+    packed[to + (k >> 1)] = (codes[k] ?? 0) | ((codes[k + 1] ?? 0) << 4);
+}
+
+/** Eight bits use −127 … 127; four bits put the largest value at −8, which halves the step that ±7 would need. */
+function scaleOf(largest: number, zero: number): number {
+  return Math.fround(zero === 128 ? Math.abs(largest) / 127 : largest / -8);
+}
+
+/** Quantises the blocks of one row. The loops are short and plain: this is where the time of loading goes. */
+function quantiseRow(
+  values: Float32Array,
+  at: number,
+  length: number,
+  blockSize: number,
+  zero: number,
+  codes: Uint8Array,
+  scales: Float32Array,
+): void {
+  const top = 2 * zero - 1;
+  const offset = zero + 0.5;
+  for (let from = 0, block = 0; from < length; from += blockSize, block++) {
+    const end = Math.min(length, from + blockSize);
+    let low = 0;
+    let high = 0;
+    for (let k = from; k < end; k++) {
+      const value = values[at + k] ?? 0;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+    const scale = scaleOf(high >= -low ? high : low, zero);
+    scales[block] = scale;
+    const inverse = scale === 0 ? 0 : 1 / scale;
+    for (let k = from; k < end; k++) {
+      // Codes are positive, so cutting off the fraction rounds half up.
+      const code = ((values[at + k] ?? 0) * inverse + offset) | 0;
+      codes[k] = code > top ? top : code;
+    }
+  }
+}
+
+/** Writes the codes of a row of the source, each into the block of its column. */
+function writeAcross(
+  values: Float32Array,
+  at: number,
+  inverses: Float64Array,
+  zero: number,
+  codes: Uint8Array,
+  place: number,
+  blockSize: number,
+): void {
+  const top = 2 * zero - 1;
+  const offset = zero + 0.5;
+  for (let n = 0; n < inverses.length; n++) {
+    const code = ((values[at + n] ?? 0) * (inverses[n] ?? 0) + offset) | 0;
+    codes[n * blockSize + place] = code > top ? top : code;
+  }
+}
+
+/** Writes the codes of a row down a column of the tile. */
+function spread(codes: Uint8Array, length: number, tile: Uint8Array, place: number): void {
+  for (let k = 0; k < length; k++) tile[k * tileRows + place] = codes[k] ?? 0;
+}
+
+/** Returns the values that a quantised matrix in the order `rows` stands for. Shapes: float32 [N, K], row-major. */
 export function dequantiseMatrix(
   { packed, scales }: QuantisedMatrix,
   shape: readonly number[],
@@ -160,4 +274,20 @@ export function dequantiseMatrix(
     }
   }
   return values;
+}
+
+/** Returns the values that a quantised matrix in the order `columns` stands for. Shapes: float32 [K, N], row-major. */
+export function widenColumns(
+  { packed, scales }: QuantisedMatrix,
+  shape: readonly number[],
+  format: QuantisedFormat,
+): Float32Array {
+  const { N, K } = quantisedSizes(shape, format);
+  return Float32Array.from({ length: K * N }, (_, element) => {
+    const byte = packed[format.bits === 8 ? element : element >> 1] ?? 0;
+    const code =
+      format.bits === 8 ? byte ^ 128 : ((element % 2 === 0 ? byte & 15 : byte >> 4) ^ 8) & 15;
+    const block = Math.floor(Math.floor(element / N) / format.blockSize);
+    return (code - (format.bits === 8 ? 128 : 8)) * (scales[block * N + (element % N)] ?? 0);
+  });
 }

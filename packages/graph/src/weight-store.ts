@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { QtuneError, internalError, shapeSize, throwIfAborted, type Abortable } from "@qtune/base";
 import type { Precision, WeightPlace } from "./emit.ts";
-import { quantiseMatrix, type QuantisedFormat } from "./quantise.ts";
+import { quantiseMatrix, type CodeOrder, type QuantisedFormat } from "./quantise.ts";
 import type { WeightSource } from "./tensor.ts";
 
 /** Elements that are read and written at once: 16 MiB of float32. */
@@ -62,7 +62,7 @@ export interface WeightStore {
   placeQuantised(
     source: WeightSource,
     format: QuantisedFormat,
-    options?: Abortable,
+    options?: { readonly order?: CodeOrder | undefined } & Abortable,
   ): Promise<{ readonly packed: WeightPlace; readonly scales: WeightPlace }>;
   /** Returns a name for a model file that no other program of the store uses. */
   nameModel(label: string): string;
@@ -125,14 +125,14 @@ class FolderStore implements WeightStore {
   async placeQuantised(
     source: WeightSource,
     format: QuantisedFormat,
-    options: Abortable = {},
+    { order = "rows", signal }: { readonly order?: CodeOrder | undefined } & Abortable = {},
   ): Promise<QuantisedPlaces> {
     const known = this.#quantised.get(source) ?? new Map<string, QuantisedPlaces>();
     this.#quantised.set(source, known);
-    const key = JSON.stringify(format);
+    const key = JSON.stringify([format, order]);
     const placed = known.get(key);
     if (placed !== undefined) return placed;
-    const { packed, scales } = await quantiseMatrix(source, format, options.signal);
+    const { packed, scales } = await quantiseMatrix(source, format, { order, signal });
     const places = {
       packed: await this.#append(packed),
       scales: await this.#append(new Uint8Array(scales.buffer)),

@@ -3,7 +3,6 @@
 Needs torch, transformers and peft from PyPI. Logits are computed at labelled positions only, as on the other side.
 """
 import json
-import resource
 import sys
 import time
 
@@ -28,8 +27,10 @@ ids = torch.randint(0, vocab, (B, T))
 labels = ids.clone()
 labels[:, :round(T * (1 - given["labelled"]))] = -100
 mask = labels[:, 1:] != -100
+with open("/proc/self/clear_refs", "w") as peak:
+    peak.write("5")  # the peak of the resident set starts anew
 wall, cpu = [], []
-for _ in range(5):
+for _ in range(given.get("steps", 5)):
     begun, used = time.perf_counter(), time.process_time()
     states = model.base_model.model.model(input_ids=ids).last_hidden_state[:, :-1][mask]
     logits = model.base_model.model.lm_head(states)
@@ -38,6 +39,6 @@ for _ in range(5):
     wall.append(1000 * (time.perf_counter() - begun))
     cpu.append(1000 * (time.process_time() - used))
 print(json.dumps({
-    "wallMs": sorted(wall)[2], "cpuMs": sorted(cpu)[2],
-    "peakMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
+    "wallMs": sorted(wall)[len(wall) // 2], "cpuMs": sorted(cpu)[len(cpu) // 2],
+    "peakMb": int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1000,
 }))

@@ -1,5 +1,9 @@
 /** Shapes of real models with random weights, and the simplest adapters, for benchmarks. */
-import { createRandom } from "@qtune/base";
+import { openSync, readSync } from "node:fs";
+import { open, rename, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createRandom, shapeSize } from "@qtune/base";
 import type { HostHandler, WeightSource } from "@qtune/graph";
 import type { ModelConfig, OnLinear } from "@qtune/llm";
 
@@ -42,21 +46,52 @@ export function benchConfig(name: ShapeName): ModelConfig {
   };
 }
 
-/** Random weights that are made when read. */
-export function benchTensors(config: ModelConfig): ReadonlyMap<string, WeightSource> {
-  const tensors = new Map<string, WeightSource>();
-  const add = (name: string, shape: readonly number[], center = 0): void => {
-    const size = shape.reduce((product, dim) => product * dim, 1);
-    const scale = center === 1 ? 0.1 : 1 / Math.sqrt(shape.at(-1) ?? 1);
-    const readFloat32: WeightSource["readFloat32"] = async ({ elements } = {}) => {
-      const random = createRandom(1, name, elements?.start ?? 0);
-      let state = random.nextUint32();
-      return Float32Array.from({ length: (elements?.end ?? size) - (elements?.start ?? 0) }, () => {
-        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-        return center + scale * (state / 2147483648 - 1) * 1.7;
-      });
+/**
+ * Random weights, written to a file once and read by range from then on, as a downloaded model is.
+ *
+ * Effect: leaves `qtune-bench-weights-<shapes>.bin` in the folder for temporary files.
+ */
+export async function benchTensors(
+  name: ShapeName,
+  config: ModelConfig,
+): Promise<ReadonlyMap<string, WeightSource>> {
+  const file = path.join(tmpdir(), `qtune-bench-weights-${name}.bin`);
+  const { tensors, sizeBytes } = layOut(config);
+  const known = await stat(file).catch(() => undefined);
+  if (known?.size !== sizeBytes) await writeRandom(`${file}.part`, [...tensors.values()]);
+  if (known?.size !== sizeBytes) await rename(`${file}.part`, file);
+  const descriptor = openSync(file, "r");
+  const source = ({ shape, offset }: Placed): WeightSource => {
+    const size = shapeSize(shape);
+    return {
+      shape,
+      dtype: "F32",
+      range: { path: file, offset, sizeBytes: 4 * size },
+      async readFloat32({ elements: { start, end } = { start: 0, end: size } } = {}) {
+        const values = new Float32Array(end - start);
+        readSync(descriptor, values, 0, values.byteLength, offset + 4 * start);
+        return values;
+      },
     };
-    tensors.set(name, { shape, readFloat32 });
+  };
+  return new Map([...tensors].map(([tensor, placed]) => [tensor, source(placed)]));
+}
+
+interface Placed {
+  readonly shape: readonly number[];
+  readonly offset: number;
+  /** Standard deviation and mean of the values. */
+  readonly scale: number;
+  readonly center: number;
+}
+
+function layOut(config: ModelConfig): { tensors: ReadonlyMap<string, Placed>; sizeBytes: number } {
+  const tensors = new Map<string, Placed>();
+  let offset = 0;
+  const add = (name: string, shape: readonly number[], center = 0): void => {
+    const scale = center === 1 ? 0.1 : 1 / Math.sqrt(shape.at(-1) ?? 1);
+    tensors.set(name, { shape, offset, scale, center });
+    offset += 4 * shapeSize(shape);
   };
   const { hidden, heads, kvHeads, headDim, ffn, vocab } = config;
   add("model.embed_tokens.weight", [vocab, hidden]);
@@ -73,7 +108,27 @@ export function benchTensors(config: ModelConfig): ReadonlyMap<string, WeightSou
     add(`${p}.input_layernorm.weight`, [hidden], 1);
     add(`${p}.post_attention_layernorm.weight`, [hidden], 1);
   }
-  return tensors;
+  return { tensors, sizeBytes: offset };
+}
+
+async function writeRandom(file: string, tensors: readonly Placed[]): Promise<void> {
+  const handle = await open(file, "w");
+  let state = createRandom(1).nextUint32();
+  try {
+    for (const { shape, offset, scale, center } of tensors) {
+      const size = shapeSize(shape);
+      for (let start = 0; start < size; start += 1 << 22) {
+        const values = new Float32Array(Math.min(1 << 22, size - start));
+        for (let k = 0; k < values.length; k++) {
+          state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+          values[k] = center + scale * (state / 2147483648 - 1) * Math.sqrt(3);
+        }
+        await handle.write(values, 0, values.byteLength, offset + 4 * start);
+      }
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Adds LoRA to q_proj and v_proj and notes the sizes of its parameters. */

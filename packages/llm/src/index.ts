@@ -49,7 +49,7 @@ export {
   createScoringProgram,
   createTrainingProgram,
 } from "./model/decoder-program.ts";
-export { type BaseWeights } from "./model/decoder.ts";
+export { type BaseWeights, type QuantisedKernel } from "./model/decoder.ts";
 export {
   type MemoryEstimate,
   type MemoryQuestion,
@@ -76,6 +76,19 @@ export {
 } from "./generation/row.ts";
 export { type TextStream, createTextStream } from "./generation/text-stream.ts";
 export { type SamplingOptions, type TokenLikelihood } from "./generation/sampler.ts";
+export {
+  type RowScheduler,
+  type RowSchedulerOptions,
+  type SchedulerLoad,
+  createRowScheduler,
+} from "./serving/row-scheduler.ts";
+export { type ServedModel, type ServedModels, serveOneModel } from "./serving/served-model.ts";
+export {
+  type HttpHandler,
+  type OpenAiHandlerOptions,
+  createOpenAiHandler,
+} from "./serving/openai-handler.ts";
+export { type HttpServer, type HttpServerOptions, startHttpServer } from "./serving/http-server.ts";
 
 // For other packages.
 export { type WeightPlace, listWeights } from "./config/weight-names.ts";

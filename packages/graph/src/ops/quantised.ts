@@ -29,6 +29,27 @@ export const quantisedOps = {
     derivative: () => [],
   },
 
+  widenedWeight: {
+    infer(_inputs, { name, source, format }) {
+      const { K, N } = quantisedSizes(source.shape, format);
+      if (format.transposed || source.shape.length !== 2) {
+        throw new QtuneError(
+          "invalid_argument",
+          `expected a matrix [out, in] that is not transposed but was given [${source.shape.join(", ")}]`,
+          { where: `graph.widenedWeight.${name}` },
+        );
+      }
+      return [{ dtype: "float", shape: [K, N] }];
+    },
+    evaluate: () => {
+      throw internalError("widened weights are handed in, not computed");
+    },
+    emit: () => {
+      throw internalError("widened weights are written, not emitted");
+    },
+    derivative: () => [],
+  },
+
   quantisedLinear: {
     infer(inputs, attributes) {
       const x = inputAt(inputs, 0, "quantisedLinear");

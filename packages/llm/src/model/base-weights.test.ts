@@ -1,6 +1,6 @@
 import { createRandom } from "@qtune/base";
 import { describe, expect, test } from "vitest";
-import type { BaseWeights } from "./decoder.ts";
+import type { BaseWeights, QuantisedKernel } from "./decoder.ts";
 import { createTrainingProgram } from "./decoder-program.ts";
 import { createGenerator } from "../generation/generator.ts";
 import { lowRank, tinyConfig, tinyTensors } from "./tiny-model.fixture.ts";
@@ -9,11 +9,12 @@ const config = tinyConfig({ hidden: 64, ffn: 96, headDim: 16, vocab: 48, qkvBias
 const tensors = tinyTensors(config);
 const sequences = [{ ids: [1, 5, 9, 13, 2], labels: [-100, -100, 9, 13, 2] }];
 
-async function gradientsWith(baseWeights: BaseWeights) {
+async function gradientsWith(baseWeights: BaseWeights, quantisedKernel?: QuantisedKernel) {
   const program = await createTrainingProgram({
     config,
     tensors,
     baseWeights,
+    quantisedKernel,
     onLinear: lowRank(["q_proj", "v_proj"]),
   });
   for (const name of program.parameters) {
@@ -38,19 +39,30 @@ function cosine(a: readonly number[], b: readonly number[]): number {
 
 describe("frozen weights in fewer bits", () => {
   test.each([
-    ["float16", 0.002, 0.99999],
-    ["int8", 0.02, 0.999],
-    ["int4", 0.1, 0.95],
+    ["float16", undefined, 0.002, 0.99999],
+    ["int8", "integer", 0.02, 0.999],
+    ["int8", "widened", 0.02, 0.999],
+    ["int4", "integer", 0.1, 0.95],
+    ["int4", "widened", 0.1, 0.95],
   ] as const)(
-    "%s keep the loss within a share of %f and the gradient's direction within a cosine of %f",
-    async (bits, share, least) => {
+    "%s (%s) keep the loss within a share of %f and the gradient's direction within a cosine of %f",
+    async (bits, kernel, share, least) => {
       const exact = await gradientsWith("float32");
-      const rounded = await gradientsWith(bits);
+      const rounded = await gradientsWith(bits, kernel);
       expect(Math.abs(rounded.loss / exact.loss - 1)).toBeLessThan(share);
       expect(cosine(rounded.gradients, exact.gradients)).toBeGreaterThan(least);
       expect(rounded.loss).not.toBe(exact.loss);
     },
   );
+
+  test("are the same values in both kernels", async () => {
+    const [integer, widened] = await Promise.all([
+      gradientsWith("int8", "integer"),
+      gradientsWith("int8", "widened"),
+    ]);
+    expect(Math.abs(integer.loss / widened.loss - 1)).toBeLessThan(0.005);
+    expect(cosine(integer.gradients, widened.gradients)).toBeGreaterThan(0.999);
+  });
 
   test("generate too", async () => {
     const generator = await createGenerator({ config, tensors, baseWeights: "float16" });

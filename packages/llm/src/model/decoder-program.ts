@@ -8,6 +8,7 @@ import {
   compile,
   createGraph,
   differentiate,
+  hasIntegerDotProduct,
   type CompileOptions,
   type Graph,
   type HostHandler,
@@ -26,7 +27,12 @@ import {
   layOutRows,
   type Sequence,
 } from "./batch.ts";
-import { buildDecoder, buildTrainingAttention, type BaseWeights } from "./decoder.ts";
+import {
+  buildDecoder,
+  buildTrainingAttention,
+  type BaseWeights,
+  type QuantisedKernel,
+} from "./decoder.ts";
 import type { OnLinear } from "./on-linear.ts";
 
 /** What training, scoring and generation programs have in common. */
@@ -39,6 +45,11 @@ export interface DecoderOptions extends Pick<
   readonly tensors: ReadonlyMap<string, WeightSource>;
   /** How the frozen linear maps are kept. Fewer bits save memory, and time on processors with VNNI. Default `float32`. */
   readonly baseWeights?: BaseWeights | undefined;
+  /**
+   * How products with `int8` and `int4` weights are computed. Default: generation `integer`; training and scoring `integer` where
+   * the processor has dot products of 8-bit integers, else `widened`.
+   */
+  readonly quantisedKernel?: QuantisedKernel | undefined;
   /** Computes each layer again in the reverse pass instead of keeping it: a third more time, far less memory. Default false. */
   readonly isCheckpointed?: boolean | undefined;
   /** Called at each linear module, in order of execution. Default: the frozen model. */
@@ -105,7 +116,7 @@ export interface DecoderGraph {
 export function buildDecoderGraph(
   options: Pick<
     DecoderOptions,
-    "config" | "tensors" | "onLinear" | "baseWeights" | "isCheckpointed"
+    "config" | "tensors" | "onLinear" | "baseWeights" | "quantisedKernel" | "isCheckpointed"
   >,
 ): DecoderGraph {
   const { config } = options;
@@ -125,6 +136,7 @@ export function buildDecoderGraph(
   const labels = graph.input("labels", "int64", ["R"]);
   const logits = buildDecoder({
     ...options,
+    quantisedKernel: kernelOf(options),
     graph,
     inputs: { ids, positions, cos, sin },
     attend: buildTrainingAttention(graph, config, {
@@ -142,6 +154,10 @@ export function buildDecoderGraph(
     .filter(({ op }) => op === "parameter")
     .flatMap(({ outputs }) => outputs);
   return { graph, loss: graph.reduceSum(nll), nll, logits, parameters };
+}
+
+function kernelOf({ quantisedKernel }: Pick<DecoderOptions, "quantisedKernel">): QuantisedKernel {
+  return quantisedKernel ?? (hasIntegerDotProduct() ? "integer" : "widened");
 }
 
 /** Returns the feeds of a micro-batch for a decoder graph, and how many labels and tokens it has. */
@@ -200,11 +216,13 @@ export async function createTrainingProgram(options: DecoderOptions): Promise<De
 }
 
 /**
- * Packing float32 weights gained nothing measurable at 512 rows and cost their memory once more per direction; the int8 kernels
- * are made for packed weights.
+ * Packing float32 weights gained nothing measurable at 512 rows and cost their memory once more per direction; the integer
+ * kernels are made for packed weights.
  */
-function prepackOf({ prepack, baseWeights = "float32" }: DecoderOptions): boolean {
-  return prepack ?? (baseWeights === "int8" || baseWeights === "int4");
+function prepackOf(options: DecoderOptions): boolean {
+  const { prepack, baseWeights = "float32" } = options;
+  const isNarrow = baseWeights === "int8" || baseWeights === "int4";
+  return prepack ?? (isNarrow && kernelOf(options) === "integer");
 }
 
 /** Compiles a decoder for scoring: no reverse pass, `takeGradients` returns nothing. */

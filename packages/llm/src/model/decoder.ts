@@ -19,10 +19,18 @@ export interface AttentionInputs {
 }
 
 /**
- * How the frozen linear maps are kept. `float16` is widened on each use; `int8` and `int4` are rounded per block of 32 and multiply
- * in int8. Embedding and norms stay float32.
+ * How the frozen linear maps are kept. `float16` is widened on each use; `int8` and `int4` are rounded per block of 32, and used
+ * by one of two kernels. Embedding and norms stay float32.
  */
 export type BaseWeights = "float32" | "float16" | "int8" | "int4";
+
+/**
+ * How products with `int8` and `int4` weights are computed. Both round the weights to the same values.
+ *
+ * - `widened`: weights become floats where they are used, one copy serves both directions, activations stay exact.
+ * - `integer`: activations are rounded to 8 bits per block and multiplied as integers; the reverse pass has a copy of its own.
+ */
+export type QuantisedKernel = "widened" | "integer";
 
 /** How a decoder is built. */
 export interface BuildDecoderOptions {
@@ -32,6 +40,8 @@ export interface BuildDecoderOptions {
   readonly onLinear?: OnLinear | undefined;
   /** Default `float32`. */
   readonly baseWeights?: BaseWeights | undefined;
+  /** Default `integer`. */
+  readonly quantisedKernel?: QuantisedKernel | undefined;
   /** Computes each layer again in the reverse pass. Default false. */
   readonly isCheckpointed?: boolean | undefined;
   readonly inputs: {
@@ -92,7 +102,12 @@ interface Weights {
 const blockSize = 32;
 
 /** Adds each weight once, checking that it is there and has the shape that the configuration promises. */
-function createWeights({ graph, tensors, baseWeights = "float32" }: BuildDecoderOptions): Weights {
+function createWeights({
+  graph,
+  tensors,
+  baseWeights = "float32",
+  quantisedKernel = "integer",
+}: BuildDecoderOptions): Weights {
   const known = new Map<string, Tensor>();
   const sourceOf = (name: string, shape: readonly number[]): WeightSource => {
     const source = tensors.get(name);
@@ -131,7 +146,11 @@ function createWeights({ graph, tensors, baseWeights = "float32" }: BuildDecoder
       if (baseWeights === "float16") return graph.linear(rows, half(name, shape), bias);
       const bits = baseWeights === "int8" ? 8 : 4;
       const format = { bits, blockSize, transposed: false } as const;
-      const y = graph.quantisedLinear(rows, { name, source: sourceOf(name, shape), format });
+      const matrix = { name, source: sourceOf(name, shape), format };
+      const y =
+        quantisedKernel === "integer"
+          ? graph.quantisedLinear(rows, matrix)
+          : graph.matMul(rows, graph.widenedWeight(matrix));
       return bias === undefined ? y : graph.add(y, bias);
     },
   };
