@@ -137,8 +137,10 @@ export const layers = [
       "@huggingface/tokenizers",
       "tar",
       "yauzl",
+      "zod",
     ],
-    holds: "decoder language models as graphs, tokenizers, templates, sources, generation",
+    holds:
+      "decoder language models as graphs, tokenizers, templates, sources, generation, OpenAI-compatible serving",
   },
   {
     name: "adapters",

@@ -7,6 +7,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addEval } from "./commands/eval.ts";
 import { addExport } from "./commands/export.ts";
 import { addModel } from "./commands/model.ts";
+import { addServeModel } from "./commands/serve-model.ts";
 import { addQuickstart } from "./commands/quickstart.ts";
 import { addTrain } from "./commands/train.ts";
 import { addTrainer } from "./commands/trainer.ts";
@@ -22,6 +23,7 @@ const groups: readonly AddCommands[] = [
   addEval,
   addExport,
   addModel,
+  addServeModel,
   addCircuit,
   addChip,
   addDevice,

@@ -77,9 +77,17 @@ export async function openTarget(
       adapterFolder === undefined
         ? undefined
         : await loadAdapter(adapterFolder, linearSites(model.config), base);
-    const executor = openExecutor(named.executor ?? { kind: "exact" });
+    const settings = named.executor ?? { kind: "exact" };
+    const executor = openExecutor(settings);
     return {
-      target: { model, tokenizer, executor, ...(adapter === undefined ? {} : { adapter }) },
+      target: {
+        model,
+        tokenizer,
+        executor,
+        // Exact circuits of a few qubits are computed in the graph.
+        ...(settings.kind === "exact" ? { circuits: { kind: settings.kind } } : {}),
+        ...(adapter === undefined ? {} : { adapter }),
+      },
       model,
       tokenizer,
       [Symbol.asyncDispose]: async () => {
