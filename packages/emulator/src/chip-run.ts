@@ -129,11 +129,8 @@ export interface JobOptions {
   readonly onTask?: ((done: number) => void) | undefined;
 }
 
-/** Tasks between two looks at the signal and at the other work of the thread: some 10 ms. */
-const yieldEveryTasks = 16;
-
-/** Tasks that are sampled while the next ones are prepared. */
-const tasksInFlight = 6;
+/** Tasks that are handed to the sampler together, so that its threads share them: some 30 ms, then others get their turn. */
+const tasksInFlight = 64;
 
 /**
  * Runs one chip job of a plan: the counts of its tasks by index into `prepared.tasks`.
@@ -159,15 +156,18 @@ export async function runChipJob(
       });
     return { circuit, values: lookup(row), place: where };
   };
-  const inFlight: Promise<void>[] = [];
-  let started = 0;
+  let inFlight: Promise<void>[] = [];
   for (const execution of job.executions) {
     const tasks = execution.items.map(taskOf);
     for (const [at, planned] of execution.items.entries()) {
       throwIfAborted(options.signal);
       const task = tasks[at];
       if (task === undefined) continue;
-      if (inFlight.length >= tasksInFlight) await inFlight.shift();
+      if (inFlight.length >= tasksInFlight) {
+        await Promise.all(inFlight);
+        inFlight = [];
+        await yieldToOthers(options.signal);
+      }
       const { row, measured } = prepared.tasks[planned.item] ?? { row: 0, measured: 0 };
       const beside = runner.hasCrosstalk ? tasks.filter((other) => other !== task) : [];
       const { shots, seed } = prepared;
@@ -185,11 +185,9 @@ export async function runChipJob(
       });
       stored.catch(() => undefined); // it is thrown where it is awaited; this only keeps it from counting as unhandled
       inFlight.push(stored);
-      started += 1;
-      if (started % yieldEveryTasks === 0) await yieldToOthers(options.signal);
     }
   }
-  for (const stored of inFlight) await stored;
+  await Promise.all(inFlight);
   return results;
 }
 
@@ -301,7 +299,8 @@ export function taskReadoutErrors(
         const where = plan.places[measured]?.[place];
         if (circuit === undefined || where === undefined) continue;
         const key = `${measured}.${place}`;
-        const errors = known.get(key) ?? readoutErrorsOf(runner.compile(circuit, where), snapshot);
+        const errors =
+          known.get(key) ?? readoutErrorsOf(runner.compile(circuit, where), snapshot, runner.knobs);
         known.set(key, errors);
         out[item] = errors;
       }

@@ -68,8 +68,36 @@ function mergeBits(a: string, b: string): string {
   return out;
 }
 
+interface KnownParts {
+  readonly program: NoisyProgram;
+  readonly parts: readonly (readonly number[])[];
+}
+
+// The programs of one template share their readout and differ in the matrices of pulses only.
+const knownParts = new WeakMap<NoisyProgram["readout"], KnownParts>();
+
 /** Groups of compact qubits that nothing joins, those without a measurement left out; each ascending. */
 export function independentParts(program: NoisyProgram): readonly (readonly number[])[] {
+  const known = knownParts.get(program.readout);
+  if (known !== undefined && joinAlike(known.program, program)) return known.parts;
+  const parts = findParts(program);
+  knownParts.set(program.readout, { program, parts });
+  return parts;
+}
+
+function joinAlike(a: NoisyProgram, b: NoisyProgram): boolean {
+  if (a.qubits !== b.qubits || a.steps.length !== b.steps.length) return false;
+  for (let i = 0; i < a.steps.length; i++) {
+    const [one, other] = [a.steps[i], b.steps[i]];
+    if (one === other) continue;
+    if (one === undefined || other === undefined) return false;
+    const [own, given] = [stepQubits(one), stepQubits(other)];
+    if (own.length !== 1 || given.length !== 1 || own[0] !== given[0]) return false;
+  }
+  return true;
+}
+
+function findParts(program: NoisyProgram): readonly (readonly number[])[] {
   const parent = Array.from({ length: program.qubits }, (_, qubit) => qubit);
   const find = (qubit: number): number => {
     let at = qubit;

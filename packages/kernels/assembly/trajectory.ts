@@ -4,38 +4,91 @@
  * z = scale · e^{i(alpha + delta·tau)} until a pulse needs it. Errors are rare, so their sites draw how many rows they
  * skip; only rows that are hit are touched. Rows are not normalised.
  *
- * A pending factor is float64 [tau, alpha, scale]. Sites draw from philox(key, [tile, site, draw, purpose]).
+ * A pending factor is float64 [tau, alpha, scale]. The first random word of every site of a tile is drawn beforehand; a site
+ * that hits a row draws from philox(key, [tile, site, draw, purpose]).
  */
-import { naturalLog, philox, unit } from "./random";
-import { cosSin } from "./values";
+import { naturalLog, naturalLogs, philox, philoxFour, unit } from "./random";
+import { cosSin, cosSinF32 } from "./values";
 import { madd, nmadd, splatOf } from "./vector";
 
 const purposeDetuning: u32 = 1;
 const purposeSite: u32 = 2;
 const purposeReadout: u32 = 3;
+const purposeFirst: u32 = 4;
 
-/** delta[qubit, row] = sigma[qubit] · normal, float64 (Box–Muller on pairs of qubits). scratch: 64 + 24·W bytes. */
+/**
+ * delta[qubit, row] = sigma[qubit] · normal, float64: Box–Muller on pairs of qubits, four qubits to a block of random words.
+ * W is a multiple of 4. scratch: 64 + 24·W bytes.
+ */
 export function drawDetunings<T>(
   delta: usize, sigmas: usize, n: usize, W: usize, key: usize, tile: usize, scratch: usize,
 ): void {
   const angles = scratch + 64;
   const turns = angles + 8 * W;
-  for (let qubit: usize = 0; qubit < n; qubit += 2) {
-    const low = delta + qubit * W * 8;
-    const high = low + W * 8;
-    const hasHigh = qubit + 1 < n;
-    for (let row: usize = 0; row < W; row++) {
-      philox(key, <u32>(tile * W + row), <u32>qubit, 0, purposeDetuning, scratch);
-      store<f64>(angles + row * 8, 6.283185307179586 * unit(load<u32>(scratch, 4)));
-      store<f64>(low + row * 8, sqrt<f64>(-2 * naturalLog(unit(load<u32>(scratch)))));
+  for (let first: usize = 0; first < n; first += 4) {
+    for (let pair: usize = 0; pair < 4 && first + pair < n; pair += 2) {
+      const qubit = first + pair;
+      const low = delta + qubit * W * 8;
+      const high = low + W * 8;
+      const hasHigh = qubit + 1 < n;
+      for (let row: usize = 0; row < W; row += 4) {
+        const counters = i32x4.add(i32x4.splat(<u32>(tile * W + row)), i32x4(0, 1, 2, 3));
+        philoxFour(key, counters, i32x4.splat(<u32>first), 0, purposeDetuning, scratch);
+        const radii = v128.load(scratch + pair * 16);
+        const turn = v128.load(scratch + pair * 16 + 16);
+        v128.store(low + row * 8, radiiOf(units(radii)));
+        v128.store(low + row * 8, radiiOf(units(upperHalf(radii))), 16);
+        v128.store(angles + row * 8, f64x2.mul(f64x2.splat(6.283185307179586), units(turn)));
+        v128.store(angles + row * 8, f64x2.mul(f64x2.splat(6.283185307179586), units(upperHalf(turn))), 16);
+      }
+      cosSin<f64>(angles, 1, W, turns);
+      const sigma = v128.load64_splat(sigmas + qubit * 8);
+      const other = hasHigh ? v128.load64_splat(sigmas + qubit * 8, 8) : f64x2.splat(0);
+      for (let at: usize = 0; at < 8 * W; at += 16) {
+        const radius = v128.load(low + at);
+        v128.store(low + at, f64x2.mul(f64x2.mul(sigma, radius), v128.load(turns + at)));
+        if (hasHigh) v128.store(high + at, f64x2.mul(f64x2.mul(other, radius), v128.load(turns + 8 * W + at)));
+      }
     }
-    cosSin<f64>(angles, 1, W, turns);
-    const sigma = load<f64>(sigmas + qubit * 8);
-    const other = hasHigh ? load<f64>(sigmas + qubit * 8, 8) : 0;
-    for (let row: usize = 0; row < W; row++) {
-      const radius = load<f64>(low + row * 8);
-      store<f64>(low + row * 8, sigma * radius * load<f64>(turns + row * 8));
-      if (hasHigh) store<f64>(high + row * 8, other * radius * load<f64>(turns + (W + row) * 8));
+  }
+}
+
+/** The first two words as numbers in (0, 1). */
+// @ts-ignore: decorator
+@inline
+function units(words: v128): v128 {
+  return f64x2.mul(
+    f64x2.add(f64x2.convert_low_i32x4_u(words), f64x2.splat(0.5)),
+    f64x2.splat(2.3283064365386963e-10),
+  );
+}
+
+/** Moves the last two words to the front. */
+// @ts-ignore: decorator
+@inline
+function upperHalf(words: v128): v128 {
+  return i8x16.shuffle(words, words, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+/** √(−2 ln u). */
+// @ts-ignore: decorator
+@inline
+function radiiOf(u: v128): v128 {
+  return f64x2.sqrt(f64x2.mul(f64x2.splat(-2), naturalLogs(u)));
+}
+
+/**
+ * Draws the first random word of every site of a tile: word[s] is word s mod 4 of the block [tile, s / 4]. words uint32
+ * [count rounded up to 16]; scratch: 64 bytes.
+ */
+export function drawSites<T>(words: usize, count: usize, key: usize, tile: usize, scratch: usize): void {
+  for (let site: usize = 0; site < count; site += 16) {
+    const blocks = i32x4.add(i32x4.splat(<u32>(site >> 2)), i32x4(0, 1, 2, 3));
+    philoxFour(key, i32x4.splat(<u32>tile), blocks, 0, purposeFirst, scratch);
+    for (let block: usize = 0; block < 4; block++) {
+      for (let word: usize = 0; word < 4; word++) {
+        store<u32>(words + ((site + block * 4 + word) << 2), load<u32>(scratch + word * 16 + block * 4));
+      }
     }
   }
 }
@@ -44,11 +97,19 @@ export function drawDetunings<T>(
 function pendingFactors<T>(delta: usize, pending: usize, W: usize, angles: usize, out: usize): void {
   const tau = f64x2.splat(load<f64>(pending));
   const alpha = f64x2.splat(load<f64>(pending, 8));
+  const scale = splatOf<T>(load<f64>(pending, 16));
+  if (sizeof<T>() == 4) {
+    for (let row: usize = 0; row < W; row += 4) {
+      const x0 = f64x2.add(alpha, f64x2.mul(tau, v128.load(delta + row * 8)));
+      const x1 = f64x2.add(alpha, f64x2.mul(tau, v128.load(delta + row * 8, 16)));
+      cosSinF32(x0, x1, scale, out + row * 4, W * 4);
+    }
+    return;
+  }
   for (let at: usize = 0; at < W * 8; at += 16) {
     v128.store(angles + at, f64x2.add(alpha, f64x2.mul(tau, v128.load(delta + at))));
   }
   cosSin<T>(angles, 1, W, out);
-  const scale = splatOf<T>(load<f64>(pending, 16));
   for (let at: usize = 0; at < 2 * W * sizeof<T>(); at += 16) {
     v128.store(out + at, v128.mul<T>(scale, v128.load(out + at)));
   }
@@ -133,24 +194,27 @@ export function phaseOnes<T>(
 }
 
 /**
- * Pauli errors at one site. site float64: [probability of an error, 1 / ln(1 − probability), number of outcomes], then per outcome
- * [cumulative probability given an error, Pauli on qubit0, Pauli on qubit1] with I X Y Z = 0 1 2 3.
+ * Pauli errors at one site. site float64: [probability of an error, 1 / ln(1 − probability), number of outcomes, a bound under
+ * which the first number hits no row], then per outcome [cumulative probability given an error, Pauli on qubit0, Pauli on qubit1] with I X Y Z = 0 1 2 3.
  */
 export function pauliSite<T>(
   psi: usize, plane: usize, amps: usize, rowBytes: usize, qubit0: usize, qubit1: usize, delta: usize, pending: usize,
-  site: usize, number: usize, key: usize, tile: usize, scratch: usize,
+  site: usize, words: usize, number: usize, key: usize, tile: usize, scratch: usize,
 ): void {
+  let u = unit(load<u32>(words + (number << 2)));
+  if (u <= load<f64>(site, 24)) return;
   const W = rowBytes / sizeof<T>();
   const perLog = load<f64>(site, 8);
   const outcomes = <usize>load<f64>(site, 16);
   let row: usize = 0;
   for (let draw: u32 = 0; ; draw++) {
-    philox(key, <u32>tile, <u32>number, draw, purposeSite, scratch);
-    const skip = floor<f64>(naturalLog(unit(load<u32>(scratch))) * perLog);
+    const skip = perLog == 0 ? 0 : floor<f64>(naturalLog(u) * perLog);
     if (!(skip < <f64>(W - row))) return;
     row += <usize>skip;
+    philox(key, <u32>tile, <u32>number, draw, purposeSite, scratch);
+    u = unit(load<u32>(scratch));
     const choice = unit(load<u32>(scratch, 4));
-    let at = site + 24;
+    let at = site + 32;
     for (let outcome: usize = 0; outcome + 1 < outcomes && load<f64>(at) < choice; outcome++) at += 24;
     applyPauli<T>(psi, plane, amps, rowBytes, row, qubit0, <i32>load<f64>(at, 8), delta, pending, scratch + 16);
     applyPauli<T>(psi, plane, amps, rowBytes, row, qubit1, <i32>load<f64>(at, 16), delta, pending, scratch + 16);
@@ -200,26 +264,29 @@ function applyPauli<T>(
 
 /**
  * Jumps of a channel of one qubit whose no-jump operator is diagonal. site float64: [largest jump probability, 1 / ln(1 − it),
- * number of jump operators, re r, im r] with the no-jump operator ∝ diag(1, r), then per operator its four entries
+ * number of jump operators, a bound under which the first number hits no row, re r, im r] with the no-jump operator ∝ diag(1, r), then per operator its four entries
  * (re, im). The pending factors are those before the site. A candidate row jumps with its true probability, else
  * nothing happens to it here: the no-jump operator is pending for all rows afterwards.
  */
 export function jumpSite<T>(
   psi: usize, plane: usize, amps: usize, rowBytes: usize, n: usize, qubit: usize, delta: usize, pending: usize,
-  site: usize, number: usize, key: usize, tile: usize, scratch: usize,
+  site: usize, words: usize, number: usize, key: usize, tile: usize, scratch: usize,
 ): void {
+  let u = unit(load<u32>(words + (number << 2)));
+  if (u <= load<f64>(site, 24)) return;
   const W = rowBytes / sizeof<T>();
   const largest = load<f64>(site);
   const perLog = load<f64>(site, 8);
   const operators = <usize>load<f64>(site, 16);
   let row: usize = 0;
   for (let draw: u32 = 0; ; draw++) {
-    philox(key, <u32>tile, <u32>number, draw, purposeSite, scratch);
-    const skip = perLog == 0 ? 0 : floor<f64>(naturalLog(unit(load<u32>(scratch))) * perLog);
+    const skip = perLog == 0 ? 0 : floor<f64>(naturalLog(u) * perLog);
     if (!(skip < <f64>(W - row))) return;
     row += <usize>skip;
+    philox(key, <u32>tile, <u32>number, draw, purposeSite, scratch);
+    u = unit(load<u32>(scratch));
     const choice = unit(load<u32>(scratch, 4)) * largest;
-    jumpRow<T>(psi, plane, amps, rowBytes, row, n, qubit, delta, pending, site + 24, operators, choice, scratch + 16);
+    jumpRow<T>(psi, plane, amps, rowBytes, row, n, qubit, delta, pending, site + 32, operators, choice, scratch + 16);
     row++;
   }
 }
@@ -235,17 +302,23 @@ function jumpRow<T>(
   const zr = load<f64>(own, 16) * load<f64>(scratch, 16);
   const zi = load<f64>(own, 16) * load<f64>(scratch, 32);
   const stride = rowBytes << qubit;
-  // The qubit's density matrix in the true frame; other qubits weigh in with their pending scales.
+  // The qubit's density matrix in the true frame; other qubits weigh in with their pending scales, multiplied up bit by bit.
+  const weights = scratch + 64;
+  store<f64>(weights, 1);
+  for (let other: usize = 0; other < n; other++) {
+    const scale = load<f64>(pending + other * 24, 16);
+    const count = <usize>1 << other;
+    for (let x: usize = 0; x < count; x++) {
+      store<f64>(weights + ((count + x) << 3), load<f64>(weights + (x << 3)) * scale * scale);
+    }
+  }
   let p0: f64 = 0;
   let p1: f64 = 0;
   let cr: f64 = 0; // Σ a conj(z b)
   let ci: f64 = 0;
   for (let base: usize = 0; base < amps; base++) {
     if (((base >> qubit) & 1) != 0) continue;
-    let weight: f64 = 1;
-    for (let other: usize = 0; other < n; other++) {
-      if (((base >> other) & 1) != 0) weight *= load<f64>(pending + other * 24, 16) * load<f64>(pending + other * 24, 16);
-    }
+    const weight = load<f64>(weights + (base << 3));
     const at = psi + base * rowBytes + row * sizeof<T>();
     const ar = <f64>load<T>(at);
     const ai = <f64>load<T>(at + plane);
@@ -314,13 +387,14 @@ function applyJump<T>(
 /**
  * Measures every row once: out uint32 [W] holds the read bits. weights float64 [amps] are the squared pending scales of
  * each basis state. readout float64: [measured bits m, correlated pairs], then per bit [qubit, p10, p01], then per pair
- * [first, second, probability]. scratch: 64 + amps·rowBytes.
+ * [first, second, probability]. Row r draws word i from block [tile·W + r, i / 4]. scratch: amps·rowBytes, and 64 bytes for
+ * every four of 1 + m + pairs numbers.
  */
 export function measureRows<T>(
   psi: usize, plane: usize, amps: usize, rowBytes: usize, weights: usize, readout: usize, key: usize, tile: usize, out: usize, scratch: usize,
 ): void {
   const W = rowBytes / sizeof<T>();
-  const sums = scratch + 64;
+  const random = scratch + amps * rowBytes;
   for (let v: usize = 0; v < rowBytes; v += 16) {
     let sum: v128 = i32x4.splat(0);
     for (let x: usize = 0; x < amps; x++) {
@@ -328,15 +402,22 @@ export function measureRows<T>(
       const re = v128.load(p);
       const im = v128.load(p + plane);
       sum = madd<T>(splatOf<T>(load<f64>(weights + x * 8)), madd<T>(im, im, v128.mul<T>(re, re)), sum);
-      v128.store(sums + x * rowBytes + v, sum);
+      v128.store(scratch + x * rowBytes + v, sum);
     }
   }
   const measured = <usize>load<f64>(readout);
   const pairs = <usize>load<f64>(readout, 8);
+  const blocks: usize = (<usize>4 + measured + pairs) >> 2;
   for (let row: usize = 0; row < W; row++) {
-    const column = sums + row * sizeof<T>();
-    philox(key, <u32>(tile * W + row), 0, 0, purposeReadout, scratch);
-    const target = <T>(unit(load<u32>(scratch)) * <f64>load<T>(column + (amps - 1) * rowBytes));
+    if ((row & 3) == 0) {
+      const counters = i32x4.add(i32x4.splat(<u32>(tile * W + row)), i32x4(0, 1, 2, 3));
+      for (let block: usize = 0; block < blocks; block++) {
+        philoxFour(key, counters, i32x4.splat(<u32>block), 0, purposeReadout, random + block * 64);
+      }
+    }
+    const column = scratch + row * sizeof<T>();
+    let word = random + ((row & 3) << 2);
+    const target = <T>(unit(load<u32>(word)) * <f64>load<T>(column + (amps - 1) * rowBytes));
     let low: usize = 0;
     let high: usize = amps - 1;
     while (low < high) {
@@ -344,23 +425,19 @@ export function measureRows<T>(
       if (load<T>(column + middle * rowBytes) > target) high = middle;
       else low = middle + 1;
     }
-    let used: u32 = 1;
     let bits: u32 = 0;
     let at = readout + 16;
     for (let bit: usize = 0; bit < measured; bit++, at += 24) {
       const value = <u32>(low >> <usize>load<f64>(at)) & 1;
-      if ((used & 3) == 0) philox(key, <u32>(tile * W + row), used >> 2, 0, purposeReadout, scratch);
+      word += 16;
       const flip = load<f64>(at + (value == 0 ? 8 : 16));
-      const read = unit(load<u32>(scratch + ((used & 3) << 2))) < flip ? value ^ 1 : value;
-      used++;
-      bits |= read << <u32>bit;
+      bits |= (unit(load<u32>(word)) < flip ? value ^ 1 : value) << <u32>bit;
     }
     for (let pair: usize = 0; pair < pairs; pair++, at += 24) {
-      if ((used & 3) == 0) philox(key, <u32>(tile * W + row), used >> 2, 0, purposeReadout, scratch);
-      if (unit(load<u32>(scratch + ((used & 3) << 2))) < load<f64>(at, 16)) {
+      word += 16;
+      if (unit(load<u32>(word)) < load<f64>(at, 16)) {
         bits ^= (1 << <u32>load<f64>(at)) | (1 << <u32>load<f64>(at, 8));
       }
-      used++;
     }
     store<u32>(out + (row << 2), bits);
   }

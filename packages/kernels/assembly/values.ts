@@ -38,7 +38,9 @@ export function cosSin<T>(angles: usize, blocks: usize, W: usize, out: usize): v
     const from = angles + block * W * 8;
     const to = out + block * 2 * W * sizeof<T>();
     for (let i: usize = 0; i < W; i += lanes) {
-      if (sizeof<T>() == 4) cosSinF32(from + i * 8, to + i * 4, W * 4);
+      if (sizeof<T>() == 4) {
+        cosSinF32(v128.load(from + i * 8), v128.load(from + i * 8, 16), f32x4.splat(1), to + i * 4, W * 4);
+      }
       else cosSinF64(from + i * 8, to + i * 8, W * 8);
     }
   }
@@ -58,11 +60,10 @@ function nmaddExact(a: v128, b: v128, c: v128): v128 {
   return f64x2.sub(c, f64x2.mul(a, b));
 }
 
+/** Writes scale·cos and scale·sin of four angles. */
 // @ts-ignore: decorator
 @inline
-function cosSinF32(from: usize, to: usize, sinAt: usize): void {
-  const x0 = v128.load(from);
-  const x1 = v128.load(from, 16);
+export function cosSinF32(x0: v128, x1: v128, scale: v128, to: usize, sinAt: usize): void {
   const k0 = f64x2.nearest(f64x2.mul(x0, f64x2.splat(twoOverPi)));
   const k1 = f64x2.nearest(f64x2.mul(x1, f64x2.splat(twoOverPi)));
   const low = f32x4.demote_f64x2_zero(reduce(x0, k0));
@@ -85,8 +86,8 @@ function cosSinF32(from: usize, to: usize, sinAt: usize): void {
   const odd = i32x4.ne(v128.and(q, i32x4.splat(1)), i32x4.splat(0));
   const sinSign = i32x4.shl(v128.and(q, i32x4.splat(2)), 30);
   const cosSign = i32x4.shl(v128.and(i32x4.add(q, i32x4.splat(1)), i32x4.splat(2)), 30);
-  v128.store(to, v128.xor(v128.bitselect(s, c, odd), cosSign));
-  v128.store(to + sinAt, v128.xor(v128.bitselect(c, s, odd), sinSign));
+  v128.store(to, f32x4.mul(scale, v128.xor(v128.bitselect(s, c, odd), cosSign)));
+  v128.store(to + sinAt, f32x4.mul(scale, v128.xor(v128.bitselect(c, s, odd), sinSign)));
 }
 
 // @ts-ignore: decorator

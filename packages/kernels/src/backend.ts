@@ -19,6 +19,12 @@ export interface TileJob {
   readonly operations: number;
   /** How many times it runs; tile t sees register i at `base[i] + t · advance[i]`. */
   readonly tiles: number;
+  /**
+   * Tiles of one group, where several data sets take the same program: tile t of T = `groupTiles` sees register i at
+   * `base[i] + (t mod T) · advance[i] + ⌊t / T⌋ · groupAdvance[i]`. Default: one group.
+   */
+  readonly groupTiles?: number | undefined;
+  readonly groupAdvance?: Uint32Array | undefined;
   /** Shapes: base, advance uint32 [16]; register 1 is set by the backend from `scratch`. */
   readonly base: Uint32Array;
   readonly advance: Uint32Array;

@@ -16,8 +16,10 @@ export const controlWords = {
   operations: 7,
   scratch: 8,
   scratchBytes: 9,
+  groupTiles: 10,
   base: 16,
   advance: 32,
+  groupAdvance: 48,
 } as const;
 
 /** Bytes of the block: the words, then one set of registers per thread. */
@@ -43,11 +45,15 @@ export const workerSource = `({ module, memory, thread }) => {
     if (Atomics.load(control, w.stop) === 2) return;
     const run = control[w.precision] === 4 ? instance.exports.runFloat32 : instance.exports.runFloat64;
     const tiles = control[w.tiles];
+    const groupTiles = control[w.groupTiles];
     for (;;) {
       if (Atomics.load(control, w.stop) !== 0) break;
       const tile = Atomics.add(control, w.nextTile, 1);
       if (tile >= tiles) break;
-      for (let i = 0; i < 16; i++) unsigned[registers / 4 + i] = unsigned[w.base + i] + tile * unsigned[w.advance + i];
+      const within = tile % groupTiles;
+      const group = (tile - within) / groupTiles;
+      for (let i = 0; i < 16; i++)
+        unsigned[registers / 4 + i] = unsigned[w.base + i] + within * unsigned[w.advance + i] + group * unsigned[w.groupAdvance + i];
       unsigned[registers / 4 + 1] = unsigned[w.scratch] + thread * unsigned[w.scratchBytes];
       run(unsigned[w.program], unsigned[w.operations], registers);
     }

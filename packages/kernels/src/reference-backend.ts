@@ -3,6 +3,7 @@ import { type Backend, type TileJob, bytesOf } from "./backend.ts";
 import { createMemory, growMemory } from "./memory.ts";
 import { interpret } from "./reference/interpreter.ts";
 import { viewMemory } from "./reference/memory.ts";
+import { setTileRegisters } from "./tile-registers.ts";
 
 /**
  * Creates the backend that runs the reference kernels: plain loops in this thread, without WebAssembly SIMD.
@@ -22,7 +23,7 @@ export function createReferenceBackend(reason = "asked for by name"): Backend {
     const registers = new Uint32Array(16);
     for (let tile = 0; tile < job.tiles; tile++) {
       await yieldToOthers(options.signal);
-      for (let i = 0; i < 16; i++) registers[i] = job.base[i]! + tile * job.advance[i]!; // both have 16 words
+      setTileRegisters(registers, job, tile);
       registers[1] = job.scratch;
       run(job.precision, job.program, job.operations, registers);
     }

@@ -10,6 +10,7 @@ import { controlBytes, controlWords as w, maxThreads, registerAddress } from "./
 import { wasmBase64 } from "./gen/wasm.ts";
 import { createMemory, growMemory } from "./memory.ts";
 import type { Platform } from "./platform.ts";
+import { noAdvance, setTileRegisters } from "./tile-registers.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 /** What the compiled kernels export. */
@@ -135,7 +136,7 @@ class WasmBackend implements Backend {
   async #runTilesNow(job: TileJob, options: Abortable): Promise<void> {
     const runTile = (tile: number): void => {
       const registers = this.uint32(registerAddress(0), 16);
-      for (let i = 0; i < 16; i++) registers[i] = job.base[i]! + tile * job.advance[i]!; // both have 16 words
+      setTileRegisters(registers, job, tile);
       registers[1] = job.scratch;
       this.#call(job.precision, job.program, job.operations);
     };
@@ -162,8 +163,10 @@ class WasmBackend implements Backend {
     control[w.operations] = job.operations;
     control[w.scratch] = job.scratch;
     control[w.scratchBytes] = job.scratchBytes;
+    control[w.groupTiles] = job.groupTiles ?? job.tiles;
     control.set(job.base, w.base);
     control.set(job.advance, w.advance);
+    control.set(job.groupAdvance ?? noAdvance, w.groupAdvance);
   }
 
   #call(precision: Precision, program: number, operations: number): void {

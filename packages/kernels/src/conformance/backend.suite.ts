@@ -162,12 +162,14 @@ function fillTrajectoryTables(
   );
   set("readout", [3, 1, 0, 0.1, 0.2, 3, 0.05, 0.3, 4, 0, 0.1, 0, 2, 0.25]);
   const log = 1 / Math.log1p(-0.4);
-  if (name === "pauliSite") set("site", [0.4, log, 3, 0.3, 1, 0, 0.6, 2, 3, 1, 3, 1]);
+  const none = Math.exp(W / log) * (1 - 1e-9);
+  if (name === "pauliSite") set("site", [0.4, log, 3, none, 0.3, 1, 0, 0.6, 2, 3, 1, 3, 1]);
   if (name === "jumpSite")
     set("site", [
       0.4,
       log,
       2,
+      none,
       0.9,
       0.1,
       0,

@@ -2,7 +2,7 @@
 import { philox4x32InPlace } from "@qtune/base";
 import type { ReferenceMemory } from "./memory.ts";
 
-const purposes = { detuning: 1, site: 2, readout: 3 } as const;
+const purposes = { detuning: 1, site: 2, readout: 3, first: 4 } as const;
 
 /** The block of a counter as numbers in (0, 1). */
 function draw(
@@ -32,12 +32,8 @@ export function drawDetunings(
 ): void {
   for (let qubit = 0; qubit < n; qubit++) {
     for (let row = 0; row < W; row++) {
-      const [u = 0, v = 0] = draw(m, key, [
-        tile * W + row,
-        qubit - (qubit % 2),
-        0,
-        purposes.detuning,
-      ]);
+      const block = draw(m, key, [tile * W + row, qubit - (qubit % 4), 0, purposes.detuning]);
+      const [u = 0, v = 0] = block.slice(2 * Math.floor((qubit % 4) / 2));
       const radius = Math.sqrt(-2 * Math.log(u));
       const turn = qubit % 2 === 0 ? Math.cos(2 * Math.PI * v) : Math.sin(2 * Math.PI * v);
       m.float64[delta / 8 + qubit * W + row] = number(m, sigmas + 8 * qubit) * radius * turn;
@@ -147,18 +143,48 @@ export function phaseOnes(
   }
 }
 
+export function drawSites(
+  m: ReferenceMemory,
+  words: number,
+  count: number,
+  key: number,
+  tile: number,
+  _scratch: number,
+): void {
+  for (let site = 0; site < Math.ceil(count / 16) * 16; site++) {
+    const counter = [tile, Math.floor(site / 4), 0, purposes.first] as const;
+    const block = new Uint32Array(4);
+    philox4x32InPlace(Uint32Array.from(counter), m.uint32.slice(key / 4, key / 4 + 2), block);
+    m.uint32[words / 4 + site] = block[site % 4]!; // four words
+  }
+}
+
 /** Calls `hit` for every row that the site draws, with a number in (0, 1). */
 function forHits(
   m: ReferenceMemory,
-  site: { perLog: number; number: number; key: number; tile: number; W: number },
+  site: {
+    perLog: number;
+    words: number;
+    number: number;
+    key: number;
+    tile: number;
+    W: number;
+  },
   hit: (row: number, choice: number) => void,
 ): void {
+  let u = (m.uint32[site.words / 4 + site.number]! + 0.5) / 2 ** 32; // drawn by drawSites
   let row = 0;
   for (let count = 0; ; count++) {
-    const [u = 0, choice = 0] = draw(m, site.key, [site.tile, site.number, count, purposes.site]);
     const skip = site.perLog === 0 ? 0 : Math.floor(Math.log(u) * site.perLog);
     if (!(skip < site.W - row)) return;
     row += skip;
+    const [next = 0, choice = 0] = draw(m, site.key, [
+      site.tile,
+      site.number,
+      count,
+      purposes.site,
+    ]);
+    u = next;
     hit(row, choice);
     row += 1;
   }
@@ -175,6 +201,7 @@ export function pauliSite(
   delta: number,
   pending: number,
   site: number,
+  words: number,
   siteNumber: number,
   key: number,
   tile: number,
@@ -182,8 +209,9 @@ export function pauliSite(
 ): void {
   const W = rowBytes / m.size;
   const outcomes = number(m, site + 16);
-  forHits(m, { perLog: number(m, site + 8), number: siteNumber, key, tile, W }, (row, choice) => {
-    let at = site + 24;
+  const source = { perLog: number(m, site + 8), words, number: siteNumber, key, tile, W };
+  forHits(m, source, (row, choice) => {
+    let at = site + 32;
     for (let outcome = 0; outcome + 1 < outcomes && number(m, at) < choice; outcome++) at += 24;
     for (const [qubit, pauli] of [
       [qubit0, number(m, at + 8)],
@@ -223,6 +251,7 @@ export function jumpSite(
   delta: number,
   pending: number,
   site: number,
+  words: number,
   siteNumber: number,
   key: number,
   tile: number,
@@ -230,14 +259,15 @@ export function jumpSite(
 ): void {
   const W = rowBytes / m.size;
   const operators = number(m, site + 16);
-  forHits(m, { perLog: number(m, site + 8), number: siteNumber, key, tile, W }, (row, choice) => {
+  const source = { perLog: number(m, site + 8), words, number: siteNumber, key, tile, W };
+  forHits(m, source, (row, choice) => {
     const z = pendingFactor(m, pending + 24 * qubit, delta + 8 * (qubit * W + row));
-    const [rr, ri] = [number(m, site + 24), number(m, site + 32)];
+    const [rr, ri] = [number(m, site + 32), number(m, site + 40)];
     const rho = rowDensity(m, { psi, plane, amps, rowBytes, row, qubit, n, pending }, z);
     let rest = choice * number(m, site);
     for (let j = 0; j < operators; j++) {
       const op = Array.from({ length: 8 }, (_, e) =>
-        number(m, site + 40 + 64 * j + 8 * e),
+        number(m, site + 48 + 64 * j + 8 * e),
       ) as unknown as Matrix2; // eight entries
       rest -=
         (imageNorm(op[0], op[1], op[2], op[3], rho) + imageNorm(op[4], op[5], op[6], op[7], rho)) /

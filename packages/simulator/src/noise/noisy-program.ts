@@ -80,9 +80,9 @@ async function sampleWith(
   const random = randomOf(sampling);
   const read = await (engine.sample(program, shots, random, { signal }) ??
     sampleShotByShot(program, shots, random, signal));
-  const tallies = new Map<number, number>();
-  for (const bits of read) tallies.set(bits, (tallies.get(bits) ?? 0) + 1);
-  return printCounts(tallies, program);
+  return program.readout.measured.length <= tableBits
+    ? printTable(read, program)
+    : printCounts(read, program);
 }
 
 /** The plain way, for steps that batched trajectories do not take. */
@@ -119,10 +119,44 @@ function randomOf(sampling: NoisySampling): Random {
   );
 }
 
-/** Counts by measured bits as counts by text, in the order of the text. */
-function printCounts(counts: ReadonlyMap<number, number>, program: NoisyProgram): Counts {
-  const texts = [...counts].map(([bits, count]) => [outcomeText(bits, program), count] as const);
+/** Counts of read bits by text, in the order of the text. */
+function printCounts(read: Uint32Array, program: NoisyProgram): Counts {
+  const tallies = new Map<number, number>();
+  for (const bits of read) tallies.set(bits, (tallies.get(bits) ?? 0) + 1);
+  const texts = [...tallies].map(([bits, count]) => [outcomeText(bits, program), count] as const);
   return new Map(texts.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Up to this many measured bits all outcomes stand in a table. */
+const tableBits = 8;
+
+/** Outcomes in the order of their texts; the programs of one template share their readout. */
+const outcomeTables = new WeakMap<
+  NoisyProgram["readout"],
+  readonly (readonly [number, string])[]
+>();
+
+function outcomeTable(program: NoisyProgram): readonly (readonly [number, string])[] {
+  const known = outcomeTables.get(program.readout);
+  if (known?.[0]?.[1].length === program.clbits) return known;
+  const bits = Array.from({ length: 2 ** program.readout.measured.length }, (_, index) => index);
+  const table = bits
+    .map((index) => [index, outcomeText(index, program)] as const)
+    .sort(([, a], [, b]) => (a < b ? -1 : 1));
+  outcomeTables.set(program.readout, table);
+  return table;
+}
+
+/** The same as {@link printCounts} for few measured bits. */
+function printTable(read: Uint32Array, program: NoisyProgram): Counts {
+  const tallies = new Uint32Array(2 ** program.readout.measured.length);
+  for (let shot = 0; shot < read.length; shot++) tallies[read[shot]!]! += 1; // bits of measured qubits
+  const counts = new Map<string, number>();
+  for (const [bits, text] of outcomeTable(program)) {
+    const count = tallies[bits]!; // inside
+    if (count > 0) counts.set(text, count);
+  }
+  return counts;
 }
 
 /** Up to this many qubits the plain way is quicker than fusing. */
