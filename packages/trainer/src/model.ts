@@ -1,6 +1,6 @@
 import type { AdapterSite } from "@qtune/adapters";
 import type { WeightSource } from "@qtune/graph";
-import type { ModelConfig } from "@qtune/llm";
+import type { BaseWeights, DecoderOptions, ModelConfig } from "@qtune/llm";
 
 /** What the trainer needs of an opened model; `openModel` of `@qtune/llm` returns more. */
 export interface TrainerModel {
@@ -8,6 +8,17 @@ export interface TrainerModel {
   /** Weights under their Hugging Face names. */
   readonly tensors: { readonly tensors: ReadonlyMap<string, WeightSource> };
   readonly identity: { readonly source: string; readonly sha256: string };
+  /** How its frozen linear maps are kept in memory. Default `float32`. */
+  readonly baseWeights?: BaseWeights | undefined;
+}
+
+/** Returns what every program of a model is compiled from. */
+export function decoderOf({
+  config,
+  tensors,
+  baseWeights,
+}: TrainerModel): Pick<DecoderOptions, "config" | "tensors" | "baseWeights"> {
+  return { config, tensors: tensors.tensors, baseWeights };
 }
 
 /** Returns the linear modules of a decoder that can be adapted, in order of execution. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { assertMemory, estimateDecoderMemory } from "./memory.ts";
+import { assertMemory, estimateDecoderMemory, type MemoryQuestion } from "./memory.ts";
 import { tinyConfig } from "./tiny-model.fixture.ts";
 
 const small = tinyConfig({
@@ -24,17 +24,19 @@ describe("predicted memory", () => {
     expect(Math.abs(totalBytes / (measuredMb * 1e6) - 1)).toBeLessThan(0.2);
   });
 
-  test("counts frozen weights once in float32, and once per direction in few bits", () => {
-    const parameters = 8 * (512 * 64 * 20 + 3 * 512 * 1408);
-    const head = 6400 * 512;
-    expect(estimateDecoderMemory(question).weightBytes).toBe(4 * (parameters + head));
-    const int4 = { ...question, baseWeights: "int4" } as const;
-    expect(estimateDecoderMemory(int4).weightBytes).toBe(
-      2 * 0.625 * (parameters + head) + 4 * head,
-    );
-    expect(estimateDecoderMemory({ ...int4, isTraining: false }).weightBytes).toBe(
-      0.625 * (parameters + head) + 4 * head,
-    );
+  test("counts frozen matrices once, in few bits for each direction and packed where the integer kernel is used", () => {
+    const matrices = 8 * (512 * 64 * 20 + 3 * 512 * 1408);
+    const head = 4 * 6400 * 512;
+    const widest = 4 * 512 * 1408;
+    const weightBytes = (changes: Partial<MemoryQuestion>): number =>
+      estimateDecoderMemory({ ...question, ...changes }).weightBytes;
+    expect(weightBytes({})).toBe(4 * matrices + head);
+    expect(weightBytes({ baseWeights: "float16" })).toBe(2 * matrices + head + 2 * widest);
+    const widened = { baseWeights: "int4", quantisedKernel: "widened" } as const;
+    expect(weightBytes(widened)).toBe(0.625 * matrices + head + 2 * widest);
+    const integer = { ...widened, quantisedKernel: "integer" } as const;
+    expect(weightBytes(integer)).toBe(4 * 0.625 * matrices + head);
+    expect(weightBytes({ ...integer, isTraining: false })).toBe(2 * 0.625 * matrices + head);
   });
 
   test("too large for the machine is refused with the figures and ways out", () => {

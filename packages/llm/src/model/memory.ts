@@ -6,13 +6,16 @@
  */
 import { QtuneError } from "@qtune/base";
 import type { ModelConfig } from "../config/model-config.ts";
-import type { BaseWeights } from "./decoder.ts";
+import { hasIntegerDotProduct } from "@qtune/graph";
+import type { BaseWeights, QuantisedKernel } from "./decoder.ts";
 
 /** What is to be run. */
 export interface MemoryQuestion {
   readonly config: ModelConfig;
   /** Default `float32`. */
   readonly baseWeights?: BaseWeights | undefined;
+  /** Default: as training and scoring choose it. */
+  readonly quantisedKernel?: QuantisedKernel | undefined;
   /** Whether a reverse pass is run. */
   readonly isTraining: boolean;
   /** Whether layers are computed again in it. Default false. */
@@ -34,7 +37,7 @@ export interface MemoryEstimate {
   readonly totalBytes: number;
 }
 
-/** Bytes per value of a frozen matrix in few bits; the reverse pass has a copy of its own. Others serve both directions. */
+/** Bytes per value of a frozen matrix in few bits. */
 const quantisedBytes = { int8: 1 + 4 / 32, int4: 0.5 + 4 / 32 };
 const processBytes = 150e6;
 const allocatorFactor = 1.3;
@@ -50,16 +53,23 @@ export function estimateDecoderMemory(question: MemoryQuestion): MemoryEstimate 
   return { weightBytes, activationBytes, logitBytes, totalBytes };
 }
 
-function countWeightBytes({ config, baseWeights = "float32", isTraining }: MemoryQuestion): number {
+function countWeightBytes({
+  config,
+  baseWeights = "float32",
+  quantisedKernel = hasIntegerDotProduct() ? "integer" : "widened",
+  isTraining,
+}: MemoryQuestion): number {
   const { layers, hidden, heads, kvHeads, headDim, ffn, vocab, tied } = config;
   const perLayer = hidden * headDim * (2 * heads + 2 * kvHeads) + 3 * hidden * ffn;
-  const embedding = 4 * vocab * hidden;
-  if (baseWeights === "float32") return 4 * layers * perLayer + embedding * (tied ? 1 : 2);
-  if (baseWeights === "float16") return 2 * (layers * perLayer + vocab * hidden) + embedding;
-  const directions = isTraining ? 2 : 1;
-  return (
-    directions * quantisedBytes[baseWeights] * (layers * perLayer + vocab * hidden) + embedding
-  );
+  // Embedding and head stay float32.
+  const ends = 4 * vocab * hidden * (tied ? 1 : 2);
+  if (baseWeights === "float32") return 4 * layers * perLayer + ends;
+  const largestMatrix = 4 * hidden * Math.max(ffn, heads * headDim);
+  if (baseWeights === "float16") return 2 * layers * perLayer + ends + 2 * largestMatrix;
+  const narrow = quantisedBytes[baseWeights] * layers * perLayer + ends;
+  if (quantisedKernel === "widened") return narrow + 2 * largestMatrix;
+  // The reverse pass has a copy of its own, and the kernel packs each anew.
+  return narrow + (isTraining ? 3 : 1) * quantisedBytes[baseWeights] * layers * perLayer;
 }
 
 /** Values held per row at the peak: what waits for the reverse pass, and the work of the layer under way. */

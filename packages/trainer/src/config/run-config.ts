@@ -128,6 +128,14 @@ export const trainSchema = z.strictObject({
     .describe("stop when the loss stays above for lossLimitPatience steps"),
   lossLimitPatience: count.default(10),
   threads: count.optional().describe("threads of the engine; default: the cores"),
+  baseWeights: z
+    .enum(["float32", "float16", "int8", "int4"])
+    .default("float32")
+    .describe("how the frozen matrices are kept: fewer bits take less memory and round the model"),
+  gradientCheckpointing: z
+    .boolean()
+    .default(false)
+    .describe("compute each layer again in the reverse pass: a third more time, far less memory"),
 });
 
 /** What is measured on the way. */

@@ -24,7 +24,7 @@ import {
   createCircuitRunner,
   placeForEvaluation,
 } from "../loop/circuits.ts";
-import type { TrainerModel } from "../model.ts";
+import { type TrainerModel, decoderOf } from "../model.ts";
 import { scoreChoices } from "./choice.ts";
 import { gsm8kScorer, scoreAnswer } from "./gsm8k-score.ts";
 import type { EvalConfig } from "./eval-config.ts";
@@ -190,8 +190,7 @@ async function loadItems(config: EvalConfig): Promise<readonly Example[]> {
 function programOptions(target: EvaluationTarget, options: MeasureOptions): DecoderOptions {
   const { model, adapter, threads } = target;
   return {
-    config: model.config,
-    tensors: model.tensors.tensors,
+    ...decoderOf(model),
     threads,
     signal: options.signal,
     ...(adapter === undefined

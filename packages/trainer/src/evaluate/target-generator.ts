@@ -2,6 +2,7 @@ import type { Abortable } from "@qtune/base";
 import { type Generator, createGenerator } from "@qtune/llm";
 import { createCircuitRunner, placeForEvaluation } from "../loop/circuits.ts";
 import type { EvaluationTarget } from "./evaluation.ts";
+import { decoderOf } from "../model.ts";
 
 /**
  * Compiles a target for generation: the model with its adapter, unmerged; its circuits run by the target's executor, or in
@@ -18,8 +19,7 @@ export async function createTargetGenerator(
   const placed = adapter && placeForEvaluation(adapter.adapter, circuits ?? {}).adapter;
   runner.setLabel("generate");
   const generator = await createGenerator({
-    config: model.config,
-    tensors: model.tensors.tensors,
+    ...decoderOf(model),
     threads,
     knownIds: tokenizer.vocabSize,
     signal: options.signal,

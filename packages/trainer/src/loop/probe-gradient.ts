@@ -16,7 +16,7 @@ import { addUsage, noUsage } from "@qtune/quantum-layer";
 import { loadCheckpoint } from "../checkpoint/checkpoint.ts";
 import type { RunConfig } from "../config/run-config.ts";
 import { createBatchOrder, microBatches } from "../data/batches.ts";
-import { type TrainerModel, linearSites } from "../model.ts";
+import { type TrainerModel, linearSites, decoderOf } from "../model.ts";
 import { stepAdamInPlace } from "../optimise/adamw.ts";
 import { clipInPlace } from "../optimise/clip.ts";
 import { type CircuitSettings, createCircuitRunner } from "./circuits.ts";
@@ -113,8 +113,7 @@ export async function* probeGradient(options: ProbeOptions): AsyncGenerator<Prob
   });
   const runner = createCircuitRunner(options.exactExecutor, {}, hooks);
   const program = await createTrainingProgram({
-    config: model.config,
-    tensors: model.tensors.tensors,
+    ...decoderOf(model),
     onLinear: (call) => adapter.onLinear(call),
     hostOperations: runner.handlers,
     threads: config.train.threads,

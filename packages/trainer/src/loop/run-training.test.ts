@@ -286,3 +286,30 @@ test("measures sampled tokens on a device and leaves the rest exact", async () =
   const perToken = 1 + 14 * 2; // n = 2, L = 1
   expect(result.usage.shots).toBe(shots.length * 3 * perToken * 500);
 });
+
+test("frozen weights in fewer bits train the adapter to a loss near that of float32; layers computed again give the same", async () => {
+  const lossesWith = async (settings: Partial<RunConfig["train"]>): Promise<number[]> => {
+    const folder = path.join(directory, JSON.stringify(settings).replaceAll(/\W/g, ""));
+    const adapter = { kind: "lora", rank: 2 } as const;
+    await train(tinyRun({ source, adapter, train: settings }), { directory: folder });
+    return readMetrics(path.join(folder, "metrics.jsonl")).map(({ loss }) => Number(loss));
+  };
+  const exact = await lossesWith({});
+  const again = await lossesWith({ gradientCheckpointing: true });
+  const int8 = await lossesWith({ baseWeights: "int8" });
+  for (const [step, loss] of exact.entries()) {
+    expect(Math.abs(again[step]! / loss - 1)).toBeLessThan(1e-6);
+    expect(Math.abs(int8[step]! / loss - 1)).toBeLessThan(0.01);
+  }
+  expect(int8).not.toEqual(exact);
+});
+
+test("a training that does not fit into memory is refused before anything is compiled", async () => {
+  const { config, tensors, identity } = createTinyModel();
+  const huge = { config: { ...config, layers: 100_000, ffn: 100_000 }, tensors, identity };
+  const adapter = { kind: "lora" as const, rank: 2, layers: [0] };
+  await expect(train(tinyRun({ source, adapter }), { model: huge })).rejects.toMatchObject({
+    code: "resource_exhausted",
+    message: expect.stringMatching(/needs about \d+\.\d GB .*train\.baseWeights/) as string,
+  });
+});

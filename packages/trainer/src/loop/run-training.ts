@@ -32,7 +32,7 @@ import { type EvaluationResult, evaluateModel } from "../evaluate/evaluation.ts"
 import { evalConfigSchema } from "../evaluate/eval-config.ts";
 import { appendMetrics, readMetrics, truncateMetrics } from "../metrics/metrics-log.ts";
 import { type TensorBoardWriter, createTensorBoardWriter } from "../metrics/tensorboard.ts";
-import { type TrainerModel, countModelParameters, linearSites } from "../model.ts";
+import { type TrainerModel, countModelParameters, linearSites, decoderOf } from "../model.ts";
 import { type AdamState, createAdamState, stepAdamInPlace } from "../optimise/adamw.ts";
 import { clipInPlace, globalNorm } from "../optimise/clip.ts";
 import { scheduleFactor } from "../optimise/schedule.ts";
@@ -43,6 +43,7 @@ import { findNonFinite, nonFiniteError } from "./non-finite.ts";
 import { createPatientExecutor } from "./patient-executor.ts";
 import { type RunIdentity, assertSameRun, describeRun, writeRunFiles } from "./run-files.ts";
 import { type TrainingData, loadTrainingData } from "./training-data.ts";
+import { assertTrainingFits } from "../plan/plan-memory.ts";
 
 /** What a training needs. */
 export interface TrainingOptions extends Abortable {
@@ -95,8 +96,9 @@ interface Progress {
  * Errors: cancelled on abort; out_of_range naming tensor, step and examples when a number is not finite;
  *         failed_precondition when the folder holds another run, with the differences; what data and model throw.
  */
-export async function runTraining(options: TrainingOptions): Promise<TrainingResult> {
-  const run = await prepareRun(options);
+export async function runTraining(given: TrainingOptions): Promise<TrainingResult> {
+  const { baseWeights } = given.config.train;
+  const run = await prepareRun({ ...given, model: { ...given.model, baseWeights } });
   try {
     await trainSteps(run);
     return await finishRun(run);
@@ -150,6 +152,7 @@ async function prepareRun(options: TrainingOptions): Promise<Run> {
     config.train,
     createRandom(config.data.seed ?? config.train.seed, "order"),
   );
+  assertTrainingFits(config, model, order, process.availableMemory());
   const totalSteps = countSteps(config, order);
   const identity = describeRun({
     config,
@@ -190,8 +193,8 @@ async function prepareRun(options: TrainingOptions): Promise<Run> {
           createMeasuredHooks({ executor, settings, tokens: () => sampledTokens }),
         );
   const program = await createTrainingProgram({
-    config: model.config,
-    tensors: model.tensors.tensors,
+    ...decoderOf(model),
+    isCheckpointed: config.train.gradientCheckpointing,
     onLinear: (call) => adapter.onLinear(call),
     hostOperations: circuits.handlers,
     threads: config.train.threads,

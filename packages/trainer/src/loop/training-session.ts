@@ -9,7 +9,7 @@ import { type Sequence, createTrainingProgram } from "@qtune/llm";
 import { noUsage } from "@qtune/quantum-layer";
 import { loadCheckpoint, saveCheckpoint } from "../checkpoint/checkpoint.ts";
 import { ignoredLabel } from "../data/tokenise.ts";
-import { type TrainerModel, linearSites } from "../model.ts";
+import { type TrainerModel, linearSites, decoderOf } from "../model.ts";
 import { type AdamOptions, createAdamState, stepAdamInPlace } from "../optimise/adamw.ts";
 import { clipInPlace, globalNorm } from "../optimise/clip.ts";
 import { type CircuitSettings, createCircuitRunner } from "./circuits.ts";
@@ -82,8 +82,7 @@ export async function createTrainingSession(options: SessionOptions): Promise<Tr
   let optimizer = createAdamState(values);
   const runner = createCircuitRunner(options.executor, { seed, ...options.circuits });
   const program = await createTrainingProgram({
-    config: model.config,
-    tensors: model.tensors.tensors,
+    ...decoderOf(model),
     onLinear: (call) => adapter.onLinear(call),
     hostOperations: runner.handlers,
     threads: options.threads,

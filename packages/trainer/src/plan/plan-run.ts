@@ -6,6 +6,7 @@ import type { Tokenizer } from "@qtune/llm";
 import { type QuantumPlan, planQuantumWork } from "@qtune/quantum-layer";
 import type { RunConfig } from "../config/run-config.ts";
 import { createBatchOrder } from "../data/batches.ts";
+import { estimateTrainingMemory } from "./plan-memory.ts";
 import { countSteps } from "../loop/run-training.ts";
 import { type TrainingData, loadTrainingData } from "../loop/training-data.ts";
 import { type TrainerModel, countModelParameters, linearSites } from "../model.ts";
@@ -60,9 +61,6 @@ export async function planRun(options: {
   const circuits = hasCircuit(config.adapter.kind)
     ? await planCircuits(config, parameters.bySite.length, tokensPerStep, totalSteps, executor)
     : undefined;
-  const { hidden, layers, ffn, vocab } = model.config;
-  const activations =
-    4 * config.train.microBatchTokens * (layers * (12 * hidden + 4 * ffn) + 2 * vocab);
   // Forward and backward each multiply by every weight once.
   const multiplyAdds = 2 * totalParameters * tokensPerStep * totalSteps;
   return {
@@ -71,7 +69,8 @@ export async function planRun(options: {
     totalSteps,
     data: data.train.statistics,
     tokensPerStep,
-    memoryBytes: 2 * 4 * totalParameters + activations + 16 * parameters.total,
+    // Gradients, their sums in float64 and two moments per trainable value.
+    memoryBytes: estimateTrainingMemory(config, model, order).totalBytes + 24 * parameters.total,
     wallSeconds: multiplyAdds / (multiplyAddsPerSecond * threads) + (circuits?.wallSeconds ?? 0),
     circuits,
     warnings: warningsOf(config, data, parameters, sites.length),
