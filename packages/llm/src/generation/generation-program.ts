@@ -111,23 +111,10 @@ export async function extendCache(
 ): Promise<Float32Array> {
   const B = ids.length;
   const T = Math.max(...ids.map(({ length }) => length));
-  const N = ids.reduce((sum, { length }) => sum + length, 0);
-  const places = new BigInt64Array(B * T).fill(-1n);
-  const rowPlaces: number[] = [];
-  const positions: number[] = [];
-  const keptRows: number[] = [];
+  const { rows, places, keptRows } = layOut({ ids, known, kept, start }, T);
+  const N = rows.length;
   const keptInverse = new Array<number>(N).fill(-1);
-  ids.forEach(({ length }, b) => {
-    for (let t = 0; t < length; t++) {
-      places[b * T + t] = BigInt(rowPlaces.length);
-      if (t >= length - (kept[b] ?? 1)) {
-        keptInverse[rowPlaces.length] = keptRows.length;
-        keptRows.push(rowPlaces.length);
-      }
-      rowPlaces.push(b * T + t);
-      positions.push((known[b] ?? 0) + t);
-    }
-  });
+  keptRows.forEach((row, k) => (keptInverse[row] = k));
   const ends = ids.map(({ length }, b) => (known[b] ?? 0) + length);
   const { past, present } = cache.view(start, start + B);
   const half = rope.cos.length / rope.positions;
@@ -135,13 +122,19 @@ export async function extendCache(
     {
       ids: int64Value(
         [N],
-        ids.flatMap((row) => Array.from(row)),
+        rows.map(({ id }) => id),
       ),
-      positions: int64Value([N], positions),
+      positions: int64Value(
+        [N],
+        rows.map(({ position }) => position),
+      ),
       cos: { dims: [rope.positions, half], data: rope.cos },
       sin: { dims: [rope.positions, half], data: rope.sin },
       places: { dims: [B, T], data: places },
-      rowPlaces: int64Value([N], rowPlaces),
+      rowPlaces: int64Value(
+        [N],
+        rows.map(({ place }) => place),
+      ),
       lengths: { dims: [B], data: Int32Array.from(ends, (end) => end - 1) },
       total: { dims: [], data: Int32Array.of(Math.max(...ends)) },
       keptRows: int64Value([keptRows.length], keptRows),
@@ -151,4 +144,44 @@ export async function extendCache(
     { into: present, signal },
   );
   return outputs["logits"]?.data as Float32Array; // generation runs in float32
+}
+
+/** A token that passes the model: where it stands in its text, and at which of the places [B, T] its attention is read. */
+interface TokenRow {
+  readonly id: number;
+  readonly position: number;
+  readonly place: number;
+}
+
+/**
+ * Lays new tokens out as rows. Texts that begin alike share the rows of their common beginning: each token there is the same
+ * computation, done once.
+ */
+function layOut(
+  { ids, known, kept }: Extension,
+  T: number,
+): {
+  readonly rows: readonly TokenRow[];
+  /** Row at each place [B, T], -1 at padding. */
+  readonly places: BigInt64Array;
+  readonly keptRows: readonly number[];
+} {
+  const rows: TokenRow[] = [];
+  const places = new BigInt64Array(ids.length * T).fill(-1n);
+  const keptRows: number[] = [];
+  const beginnings = new Map<string, number>();
+  ids.forEach((sequence, b) => {
+    const start = known[b] ?? 0;
+    let row = -1;
+    for (let t = 0; t < sequence.length; t++) {
+      const id = sequence[t] ?? 0;
+      const key = `${row} ${id}`;
+      const shared = start === 0 ? beginnings.get(key) : undefined;
+      row = shared ?? rows.push({ id, position: start + t, place: b * T + t }) - 1;
+      if (start === 0) beginnings.set(key, row);
+      places[b * T + t] = BigInt(row);
+      if (t >= sequence.length - (kept[b] ?? 1)) keptRows.push(row);
+    }
+  });
+  return { rows, places, keptRows };
 }

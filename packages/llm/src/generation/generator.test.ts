@@ -9,7 +9,15 @@ import type { Generation } from "./row.ts";
 
 const config = tinyConfig();
 const tensors = tinyTensors(config);
-const prompts = [[1, 5, 9], [1, 4, 4, 4, 8, 20, 11], [1], [1, 30, 2, 7]];
+// Some begin alike: their common beginning passes once.
+const prompts = [
+  [1, 5, 9],
+  [1, 4, 4, 4, 8, 20, 11],
+  [1],
+  [1, 30, 2, 7],
+  [1, 4, 4, 4, 8, 3],
+  [1, 5, 9],
+];
 
 /** Continues a prompt by scoring ever longer texts: generation without a cache. */
 async function continueSlowly(

@@ -76,7 +76,7 @@ export interface Generator {
 }
 
 /** Prompt tokens that pass the model together: bounds the memory of activations. */
-const promptTokens = 4096;
+const promptTokens = 2048;
 /** Rows join once this share of the places is free, so that prompts pass in groups. */
 const joinedShare = 0.25;
 
