@@ -1,6 +1,7 @@
 import { createRandom } from "@qtune/base";
 import { relativeDistance } from "@qtune/testkit";
 import { describe, expect, test } from "vitest";
+import { emitSegment } from "./emit.ts";
 import {
   compile,
   createGraph,
@@ -9,6 +10,8 @@ import {
   type Value,
   type WeightSource,
 } from "./index.ts";
+import { optimise } from "./optimise.ts";
+import { isSegment, partition } from "./partition.ts";
 import {
   dequantiseMatrix,
   quantiseMatrix,
@@ -143,4 +146,20 @@ test("a matrix that is to be widened is given as it is", () => {
   expect(() => createGraph().widenedWeight({ name: "w", source, format })).toThrow(
     "expected a matrix [out, in] that is not transposed",
   );
+});
+
+test("widening stands before all other nodes, once per use, so that it is computed just before it is used", () => {
+  const { source } = drawMatrix(32, 32, "emitted");
+  const format: QuantisedFormat = { bits: 8, blockSize: 32, transposed: false };
+  const g = createGraph();
+  const x = g.input("x", "float", ["N", 32]);
+  const hidden = g.tanh(g.matMul(x, g.widenedWeight({ name: "w", source, format })));
+  const [dx = x] = differentiate(g, g.reduceSum(hidden), [x]);
+  const { nodes, resolve } = optimise(g.nodes, [hidden, dx]);
+  const [segment] = partition(nodes, [resolve(hidden), resolve(dx)]).steps.filter(isSegment);
+  const place = { location: "weights.bin", offset: 0, sizeBytes: 1 };
+  const { model } = emitSegment(segment!, "float32", () => ({ ...place, scales: place }));
+  const ops = model.nodes.map(({ op }) => op);
+  expect(ops.slice(0, 2)).toEqual(["DequantizeLinear", "DequantizeLinear"]);
+  expect(ops.slice(2)).not.toContain("DequantizeLinear");
 });
