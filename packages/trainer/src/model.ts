@@ -1,5 +1,5 @@
 import type { AdapterSite } from "@qtune/adapters";
-import type { WeightSource } from "@qtune/graph";
+import type { WeightSource, WeightStore } from "@qtune/graph";
 import type { BaseWeights, DecoderOptions, ModelConfig } from "@qtune/llm";
 
 /** What the trainer needs of an opened model; `openModel` of `@qtune/llm` returns more. */
@@ -10,6 +10,8 @@ export interface TrainerModel {
   readonly identity: { readonly source: string; readonly sha256: string };
   /** How its frozen linear maps are kept in memory. Default `float32`. */
   readonly baseWeights?: BaseWeights | undefined;
+  /** Where its programs keep its weights, so that they are written once. Default: each program writes its own. */
+  readonly weightStore?: WeightStore | undefined;
 }
 
 /** Returns what every program of a model is compiled from. */
@@ -17,8 +19,9 @@ export function decoderOf({
   config,
   tensors,
   baseWeights,
-}: TrainerModel): Pick<DecoderOptions, "config" | "tensors" | "baseWeights"> {
-  return { config, tensors: tensors.tensors, baseWeights };
+  weightStore,
+}: TrainerModel): Pick<DecoderOptions, "config" | "tensors" | "baseWeights" | "weightStore"> {
+  return { config, tensors: tensors.tensors, baseWeights, weightStore };
 }
 
 /** Returns the linear modules of a decoder that can be adapted, in order of execution. */

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { QtuneError } from "@qtune/base";
+import type { WeightStore } from "@qtune/graph";
 import {
   openGguf,
   openOnnx,
@@ -13,6 +14,7 @@ import {
 import type { ModelConfig } from "../config/model-config.ts";
 import { parseGgufConfig } from "../config/gguf-config.ts";
 import { parseModelConfig } from "../config/parse-config.ts";
+import { openSharedWeightStore } from "../model/shared-weight-store.ts";
 import { assertWeights } from "./assert-weights.ts";
 import {
   defaultCacheDir,
@@ -56,6 +58,9 @@ export interface OpenedModel {
   /** `generation_config.json` as it is; empty where there is none. */
   readonly generationConfig: Readonly<Record<string, unknown>>;
   readonly identity: ModelIdentity;
+  /** Where programs of this model keep its weights: written once, however many programs are compiled. */
+  readonly weightStore: WeightStore;
+  /** Closes files and weight store. Close the programs first. */
   close(): Promise<void>;
 }
 
@@ -148,6 +153,7 @@ async function openFetched(
     await tensors.close();
     throw error;
   }
+  const weightStore = await openSharedWeightStore();
   return {
     config,
     tensors,
@@ -155,7 +161,11 @@ async function openFetched(
     rawConfig,
     generationConfig,
     identity,
-    close: () => tensors.close(),
+    weightStore,
+    close: async () => {
+      await weightStore.close();
+      await tensors.close();
+    },
   };
 }
 
