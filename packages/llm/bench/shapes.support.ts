@@ -1,5 +1,4 @@
 /** Shapes of real models with random weights, and the simplest adapters, for benchmarks. */
-import { openSync, readSync } from "node:fs";
 import { open, rename, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -60,7 +59,7 @@ export async function benchTensors(
   const known = await stat(file).catch(() => undefined);
   if (known?.size !== sizeBytes) await writeRandom(`${file}.part`, [...tensors.values()]);
   if (known?.size !== sizeBytes) await rename(`${file}.part`, file);
-  const descriptor = openSync(file, "r");
+  const handle = await open(file, "r");
   const source = ({ shape, offset }: Placed): WeightSource => {
     const size = shapeSize(shape);
     return {
@@ -69,7 +68,7 @@ export async function benchTensors(
       range: { path: file, offset, sizeBytes: 4 * size },
       async readFloat32({ elements: { start, end } = { start: 0, end: size } } = {}) {
         const values = new Float32Array(end - start);
-        readSync(descriptor, values, 0, values.byteLength, offset + 4 * start);
+        await handle.read(values, 0, values.byteLength, offset + 4 * start);
         return values;
       },
     };
