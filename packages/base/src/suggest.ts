@@ -2,11 +2,14 @@
  * Returns the candidate closest to a misspelt word, or nothing when none is close.
  *
  * Maths: Damerau–Levenshtein distance (adjacent swaps count one), at most a third of the word's length, at least 1.
+ * Range: words of up to 100 characters.
  */
 export function suggest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  if (word.length > longestWord) return undefined;
   for (const candidate of candidates) {
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue; // farther than what is found
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
@@ -15,6 +18,9 @@ export function suggest(word: string, candidates: readonly string[]): string | u
   }
   return best;
 }
+
+/** Longer words are no slips of the pen, and comparing them costs the product of the lengths. */
+const longestWord = 100;
 
 function editDistance(a: string, b: string): number {
   const width = b.length + 1;

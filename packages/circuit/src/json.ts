@@ -3,7 +3,12 @@
  * decimal strings, and only they. What comes from outside is checked for shape here and for sense by `validateCircuit`.
  */
 import { type Issue, QtuneError } from "@qtune/base";
-import type { Circuit } from "./circuit.ts";
+import { isBoundAngle } from "./angle.ts";
+import type { Circuit, GateOperation, Operation } from "./circuit.ts";
+import { findGate } from "./gate-table.ts";
+import { findJsonPlaces } from "./text/json-place.ts";
+import { createPortions } from "./text/portions.ts";
+import { createSource, locate, quote, type Source } from "./text/source.ts";
 import { validateCircuit } from "./validate.ts";
 
 /** Name and version of the form. */
@@ -12,12 +17,40 @@ export const circuitJsonSchema = "qtune.circuit/1";
 /** Returns the circuit as JSON text, one operation per line. */
 export function printCircuitJson(circuit: Circuit): string {
   const { operations, ...rest } = circuit;
-  const bigint = (_key: string, value: unknown): unknown =>
-    typeof value === "bigint" ? value.toString() : value;
-  const head = JSON.stringify({ schema: circuitJsonSchema, ...rest }, bigint);
-  const lines = operations.map((operation) => `    ${JSON.stringify(operation, bigint)}`);
-  const list = lines.length === 0 ? "[]" : `[\n${lines.join(",\n")}\n  ]`;
-  return `${head.slice(0, -1)},\n  "operations": ${list}\n}\n`;
+  const head = JSON.stringify({ schema: circuitJsonSchema, ...rest }, bigintAsText).slice(0, -1);
+  if (operations.length === 0) return `${head},\n  "operations": []\n}\n`;
+  const portions = createPortions();
+  const lines = [`${head},`, '  "operations": ['];
+  const last = operations.length - 1;
+  operations.forEach((operation, i) => {
+    lines.push(`    ${operationText(operation)}${i === last ? "" : ","}`);
+    portions.fold(lines);
+  });
+  lines.push("  ]", "}");
+  return portions.finish(lines);
+}
+
+function bigintAsText(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? value.toString() : value;
+}
+
+function operationText(operation: Operation): string {
+  if (
+    operation.kind !== "gate" ||
+    operation.controls !== undefined ||
+    operation.power !== undefined
+  )
+    return JSON.stringify(operation, bigintAsText);
+  // what long circuits consist of, without the detour through a replacer
+  const { gate, qubits, angles } = operation;
+  const values = angles.every(isBoundAngle)
+    ? angles.join(",")
+    : JSON.stringify(angles).slice(1, -1);
+  return `{"kind":"gate","gate":${quoted(gate)},"qubits":[${qubits.join(",")}],"angles":[${values}]}`;
+}
+
+function quoted(name: string): string {
+  return findGate(name) === undefined ? JSON.stringify(name) : `"${name}"`;
 }
 
 /** How {@link parseCircuitJson} reads. */
@@ -32,35 +65,50 @@ export interface CircuitJsonOptions {
  *         is not sound.
  */
 export function parseCircuitJson(text: string, options: CircuitJsonOptions = {}): Circuit {
-  const file = options.fileName === undefined ? {} : { file: options.fileName };
-  const value = parseJson(text, file);
+  const source = createSource(text, options.fileName);
+  const value = parseJson(source);
   const issues: Issue[] = [];
   const shape = new ShapeReader((where, expected, given) => {
-    if (issues.length < 20) issues.push({ where, expected, given: describe(given), ...file });
+    if (issues.length < source.maxIssues) issues.push({ where, expected, given: describe(given) });
   });
   const circuit = shape.circuit(value);
-  if (issues.length > 0 || circuit === undefined) throw QtuneError.fromIssues(issues);
-  const unsound = validateCircuit(circuit);
-  if (unsound.length > 0)
-    throw QtuneError.fromIssues(unsound.map((issue) => ({ ...issue, ...file })));
+  const { maxIssues } = source;
+  const found =
+    circuit === undefined || issues.length > 0 ? issues : validateCircuit(circuit, { maxIssues });
+  if (found.length > 0) throw QtuneError.fromIssues(placed(source, found));
+  if (circuit === undefined)
+    throw new QtuneError("internal", "internal: a circuit without shape has no issues");
   return circuit;
 }
 
-function parseJson(text: string, file: { file?: string }): unknown {
+function parseJson(source: Source): unknown {
+  const { text } = source;
   try {
     return JSON.parse(text);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    const position = Number(/position (\d+)/.exec(message)?.[1] ?? Number.NaN);
-    const before = Number.isNaN(position) ? undefined : text.slice(0, position);
-    const line =
-      before === undefined
-        ? {}
-        : { line: before.split("\n").length, column: position - before.lastIndexOf("\n") };
-    throw QtuneError.fromIssues([
-      { where: "circuit", expected: "JSON", given: message.slice(0, 200), ...file, ...line },
-    ]);
+  } catch {
+    // the engine's own words differ between engines
+    const [place = { offset: 0 }] = findJsonPlaces(text, "circuit", ["circuit"]);
+    const { offset, expected: next = "other text" } = place;
+    const given =
+      offset < text.length ? quote(text.slice(offset, offset + 20)) : "the end of the file";
+    const issue = { where: "circuit", expected: `JSON, with ${next} here`, given };
+    throw QtuneError.fromIssues([{ ...issue, ...fileOf(source), ...locate(source, offset) }]);
   }
+}
+
+/** Adds file, line, column and excerpt to issues: those of the values they are about. */
+function placed(source: Source, issues: readonly Issue[]): readonly Issue[] {
+  const paths = issues.map((issue) => issue.where);
+  const places = findJsonPlaces(source.text, "circuit", paths);
+  return issues.map((issue, i) => ({
+    ...issue,
+    ...fileOf(source),
+    ...locate(source, places[i]?.offset ?? 0),
+  }));
+}
+
+function fileOf(source: Source): { readonly file?: string } {
+  return source.file === undefined ? {} : { file: source.file };
 }
 
 function describe(value: unknown): string {
@@ -111,7 +159,7 @@ class ShapeReader {
       ...this.#optional(fields, "classicalRegisters", "circuit", this.#listOf(this.#register)),
       parameters: this.#list(fields["parameters"], "circuit.parameters", this.#parameter),
       ...this.#optional(fields, "definitions", "circuit", this.#listOf(this.#definition)),
-      operations: this.#list(fields["operations"], "circuit.operations", this.#operation),
+      operations: this.#operationList(fields["operations"], "circuit.operations"),
       ...this.#optional(fields, "globalPhase", "circuit", this.#angle),
     };
   }
@@ -143,6 +191,13 @@ class ShapeReader {
     this.#report(where, "a list", value);
     return [];
   }
+
+  readonly #operationList: Read<readonly Operation[]> = (value, where) => {
+    if (!Array.isArray(value)) return this.#list(value, where, this.#operation);
+    return value.map((item: unknown, i) =>
+      isPlainGate(item) ? item : this.#operation(item, `${where}[${i}]`),
+    );
+  };
 
   readonly #listOf =
     <T>(read: Read<T>): Read<readonly T[]> =>
@@ -193,7 +248,7 @@ class ShapeReader {
       name: this.#text(fields["name"], `${where}.name`),
       parameters: this.#list(fields["parameters"], `${where}.parameters`, this.#text),
       qubits: this.#number(fields["qubits"], `${where}.qubits`),
-      body: this.#list(fields["body"], `${where}.body`, this.#operation),
+      body: this.#operationList(fields["body"], `${where}.body`),
       ...this.#optional(fields, "globalPhase", where, this.#angle),
     };
   };
@@ -228,7 +283,7 @@ class ShapeReader {
       return [];
     }
     this.#depth += 1;
-    const list = this.#list(value, where, this.#operation);
+    const list = this.#operationList(value, where);
     this.#depth -= 1;
     return list;
   };
@@ -371,6 +426,23 @@ class ShapeReader {
       this.#depth -= 1;
     }
   };
+}
+
+/** A gate with numbers for angles and nothing else, which needs no reading. */
+function isPlainGate(value: unknown): value is GateOperation {
+  if (typeof value !== "object" || value === null) return false;
+  const { kind, gate, qubits, angles } = value as Fields; // any object has fields by name
+  if (kind !== "gate" || typeof gate !== "string" || !isNumbers(qubits) || !isNumbers(angles))
+    return false;
+  let count = 0;
+  for (const _key in value) count += 1;
+  return count === 4;
+}
+
+function isNumbers(value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  for (const item of value) if (typeof item !== "number") return false;
+  return true;
 }
 
 const fieldsByKind = {

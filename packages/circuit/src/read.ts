@@ -8,6 +8,7 @@ import { parseQasm2 } from "./qasm2/parse.ts";
 import { printQasm2 } from "./qasm2/print.ts";
 import { parseQasm3 } from "./qasm3/lower.ts";
 import { printQasm3 } from "./qasm3/print.ts";
+import { createSource, locate } from "./text/source.ts";
 
 /** A text form. `originir` is OriginIR as QPanda3 writes it, `originir2` as QPanda2 does. */
 export type CircuitFormat = "qasm2" | "qasm3" | "originir" | "originir2" | "json";
@@ -77,14 +78,13 @@ export function readCircuit(
   const format = options.format ?? detectFormat(source);
   const nul = source.indexOf("\0");
   if (nul !== -1) {
-    const line = source.slice(0, nul).split("\n").length;
     const issue = {
       where: "circuit",
       expected: "text",
       given: "a NUL character",
       hint: "is this UTF-16 without a byte order mark, or a binary file?",
-      line,
       ...file,
+      ...locate(createSource(source, fileName), nul),
     };
     return { circuit: undefined, format, issues: [issue] };
   }
@@ -160,9 +160,23 @@ function skipComments(text: string): number {
 /**
  * Returns the circuit in a text form.
  *
- * Errors: invalid_argument naming the statement that the form cannot say.
+ * Errors: invalid_argument naming the statement that the form cannot say; resource_exhausted when the text would be
+ *         longer than the engine's longest string (about 500 million characters).
  */
 export function printCircuit(circuit: Circuit, format: CircuitFormat): string {
+  try {
+    return printAs(circuit, format);
+  } catch (error) {
+    if (!(error instanceof RangeError) || !/string length/.test(error.message)) throw error;
+    throw new QtuneError(
+      "resource_exhausted",
+      `the circuit as ${format} would be longer than the longest string`,
+      { where: "circuit", cause: error },
+    );
+  }
+}
+
+function printAs(circuit: Circuit, format: CircuitFormat): string {
   switch (format) {
     case "qasm2":
       return printQasm2(circuit);

@@ -143,10 +143,11 @@ function checkDefinitions(check: Checker, definitions: readonly GateDefinition[]
 /** A definition may use others, in any order, but never itself, nor chains deeper than the limit. */
 function checkRecursion(check: Checker, definitions: readonly GateDefinition[]): void {
   const depth = new Map<string, number>();
+  const index = new Map(definitions.map((definition, i) => [definition, i]));
   const visit = (definition: GateDefinition, path: readonly string[]): number => {
     const known = depth.get(definition.name);
     if (known !== undefined) return known;
-    const where = `circuit.definitions[${definitions.indexOf(definition)}]`;
+    const where = `circuit.definitions[${index.get(definition) ?? -1}]`;
     if (path.includes(definition.name)) {
       check.report(
         where,

@@ -12,8 +12,18 @@ import { findGate, gateTable } from "../gate-table.ts";
 import { withControls } from "../rewrite.ts";
 import { findOwnGate } from "../text/own-definitions.ts";
 import {
+  createQubitLists,
+  type Cursor,
+  maxQubits,
+  type QubitLists,
+  readIndex as readPlainIndex,
+  readName,
+  readPlainAngles,
+} from "../text/quick-call.ts";
+import {
   createSource,
   fail,
+  listNames,
   quote,
   report,
   type Source,
@@ -67,8 +77,9 @@ type Frame =
       readonly list: Operation[];
       readonly offset: number;
       readonly name: string;
-      readonly qubits: readonly string[];
-      readonly parameters: readonly string[];
+      /** Number of each formal qubit and parameter. */
+      readonly qubits: ReadonlyMap<string, number>;
+      readonly parameters: ReadonlyMap<string, number>;
     };
 
 interface Reader {
@@ -88,6 +99,8 @@ interface Reader {
   readonly frames: Frame[];
   readonly definitions: Map<string, Definition>;
   depth: number;
+  readonly cursor: Cursor;
+  readonly lists: QubitLists;
 }
 
 interface Definition {
@@ -150,6 +163,8 @@ export function parseOriginir(text: string, options: OriginirOptions = {}): Circ
     frames: [program],
     definitions: new Map(),
     depth: 0,
+    cursor: { at: 0 },
+    lists: createQubitLists(),
   };
   readLines(reader);
   if (!reader.begun && source.issues.length === 0) {
@@ -200,6 +215,11 @@ function readLines(reader: Reader): void {
   const { text, source } = reader;
   let at = text.charCodeAt(0) === 0xfeff ? 1 : 0;
   while (at < text.length) {
+    const quick = readQuickLine(reader, at);
+    if (quick !== undefined) {
+      at = quick;
+      continue;
+    }
     const line = text.indexOf("\n", at);
     const end = line === -1 ? text.length : line;
     reader.position = at;
@@ -214,6 +234,42 @@ function readLines(reader: Reader): void {
     }
     at = end + 1;
   }
+}
+
+/**
+ * Reads a line that is a plain gate, `RZ q[3],(0.5)`, and returns where the next line starts; nothing, and no effect,
+ * for any other line and for whatever is wrong with it.
+ */
+function readQuickLine(reader: Reader, offset: number): number | undefined {
+  const { text, cursor, lists } = reader;
+  cursor.at = offset;
+  const word = readName(text, cursor);
+  if (word === "" || !reader.begun || text.charCodeAt(cursor.at) !== 32) return undefined;
+  const defined = reader.definitions.get(word);
+  const known = defined?.gate === undefined ? gatesByKey.get(word) : undefined;
+  const gate = defined?.gate ?? (defined === undefined ? known?.gate : undefined);
+  if (gate === undefined || formals(reader) !== undefined) return undefined;
+  const qubits: number[] = [];
+  let angles: readonly Angle[] | undefined = noAngles;
+  do {
+    cursor.at += 1;
+    if (text.charCodeAt(cursor.at) === 40 && qubits.length > 0) {
+      angles = readPlainAngles(text, cursor, "PI");
+      break;
+    }
+    if (text.charCodeAt(cursor.at) !== 113) return undefined;
+    cursor.at += 1;
+    const qubit = readPlainIndex(text, cursor);
+    if (qubit < 0 || qubit >= reader.qubits || qubits.length === maxQubits) return undefined;
+    if (qubits.includes(qubit)) return undefined;
+    qubits.push(qubit);
+  } while (text.charCodeAt(cursor.at) === 44);
+  if (qubits.length !== gate.qubits || angles?.length !== gate.angles.length) return undefined;
+  if (text.charCodeAt(cursor.at) === 13) cursor.at += 1;
+  if (cursor.at < text.length && text.charCodeAt(cursor.at) !== 10) return undefined;
+  if (known?.reversed === true) qubits.reverse();
+  add(reader, { kind: "gate", gate: gate.name, qubits: lists.of(qubits), angles }, offset, word);
+  return cursor.at + 1;
 }
 
 function commentStart(text: string, start: number, end: number): number {
@@ -380,13 +436,14 @@ function blockWord(kind: Frame["kind"]): string {
 function readQubit(reader: Reader, where: string): readonly number[] {
   const formal = formals(reader);
   if (formal !== undefined) {
-    const index = formal.qubits.indexOf(reader.token);
-    if (index === -1) {
-      const near = suggest(reader.token, formal.qubits);
+    const index = formal.qubits.get(reader.token);
+    if (index === undefined) {
+      const names = [...formal.qubits.keys()];
+      const near = suggest(reader.token, names);
       failHere(
         reader,
         where,
-        `one of the qubits ${formal.qubits.join(", ")} of ${formal.name}`,
+        `one of the qubits ${listNames(names)} of ${formal.name}`,
         near === undefined ? undefined : `did you mean ${near}?`,
       );
     }
@@ -639,7 +696,7 @@ function pop<Kind extends Frame["kind"]>(
 }
 
 function readControls(reader: Reader): readonly Control[] {
-  const qubits: number[] = [];
+  const qubits = new Set<number>();
   for (;;) {
     const offset = reader.start;
     const [qubit = 0, ...more] = readQubit(reader, "CONTROL");
@@ -650,24 +707,24 @@ function readControls(reader: Reader): readonly Control[] {
         expected: "single qubits",
         given: "a register",
       });
-    if (qubits.includes(qubit))
+    if (qubits.has(qubit))
       fail(reader.source, {
         where: "CONTROL",
         offset,
         expected: "different qubits",
         given: "one of them twice",
       });
-    qubits.push(qubit);
+    qubits.add(qubit);
     if (reader.token !== ",") break;
     next(reader);
   }
   endLine(reader, "CONTROL");
-  return qubits.map((qubit) => ({ qubit, value: 1 }));
+  return Array.from(qubits, (qubit) => ({ qubit, value: 1 }));
 }
 
 function closeControl(reader: Reader, offset: number): void {
   const frame = pop(reader, "control", "ENDCONTROL", offset);
-  const busy = frame.controls.map((control) => control.qubit);
+  const busy = new Set(frame.controls.map((control) => control.qubit));
   for (const operation of frame.list) {
     const qubits =
       operation.kind === "gate"
@@ -675,7 +732,7 @@ function closeControl(reader: Reader, offset: number): void {
         : operation.kind === "phase"
           ? (operation.controls ?? []).map((one) => one.qubit)
           : [];
-    if (qubits.some((qubit) => busy.includes(qubit))) {
+    if (qubits.some((qubit) => busy.has(qubit))) {
       fail(reader.source, {
         where: "CONTROL",
         offset: frame.offset,
@@ -763,6 +820,7 @@ function readCondition(reader: Reader, where: string): Condition {
   const bits: number[] = [];
   const expression = readExpression(reader, where);
   if (reader.token === ",") {
+    const seen = new Set<number>();
     let one: Expression = expression;
     for (;;) {
       if (one.kind !== "bit")
@@ -772,13 +830,14 @@ function readCondition(reader: Reader, where: string): Condition {
           expected: "a list of bits",
           given: quote(reader.text.slice(begin, reader.lineEnd)),
         });
-      if (bits.includes(one.clbit))
+      if (seen.has(one.clbit))
         fail(reader.source, {
           where,
           offset: begin,
           expected: "different bits",
           given: "one of them twice",
         });
+      seen.add(one.clbit);
       bits.push(one.clbit);
       if (reader.token !== ",") break;
       next(reader);
@@ -804,7 +863,7 @@ function readCondition(reader: Reader, where: string): Condition {
 // ---- gates -------------------------------------------------------------------------------------------------------
 
 function formals(reader: Reader): (Frame & { kind: "definition" }) | undefined {
-  const frame = reader.frames.find((one) => one.kind === "definition");
+  const frame = reader.frames[1]; // definitions stand outside of other blocks
   return frame?.kind === "definition" ? frame : undefined;
 }
 
@@ -930,8 +989,8 @@ function openDefinition(reader: Reader, offset: number): void {
     failHere(reader, "QGATE", "a name that is not in use");
   }
   next(reader);
-  const qubits: string[] = [];
-  const parameters: string[] = [];
+  const qubits = new Map<string, number>();
+  const parameters = new Map<string, number>();
   readFormals(reader, qubits, parameters, "a qubit");
   if (reader.token === "(") {
     next(reader);
@@ -945,15 +1004,15 @@ function openDefinition(reader: Reader, offset: number): void {
 /** `a,b,c`, up to the bracket of the parameters or the end. */
 function readFormals(
   reader: Reader,
-  into: string[],
-  others: readonly string[],
+  into: Map<string, number>,
+  others: ReadonlyMap<string, number>,
   what: string,
 ): void {
   for (;;) {
     if (!isName(reader.token)) failHere(reader, "QGATE", what);
-    if (into.includes(reader.token) || others.includes(reader.token))
+    if (into.has(reader.token) || others.has(reader.token))
       failHere(reader, "QGATE", "distinct names");
-    into.push(reader.token);
+    into.set(reader.token, into.size);
     next(reader);
     if (reader.token !== ",") return;
     next(reader);
@@ -968,12 +1027,12 @@ function closeDefinition(reader: Reader, offset: number): void {
   const tableName = findGate(frame.name) !== undefined;
   const definition: GateDefinition = {
     name: tableName ? `${frame.name}_` : frame.name,
-    parameters: frame.parameters,
-    qubits: frame.qubits.length,
+    parameters: [...frame.parameters.keys()],
+    qubits: frame.qubits.size,
     body: leads ? frame.list.slice(1) : frame.list,
     ...(leads && first.angle !== 0 ? { globalPhase: first.angle } : {}),
   };
-  const counts = { qubits: frame.qubits.length, angles: frame.parameters.length };
+  const counts = { qubits: frame.qubits.size, angles: frame.parameters.size };
   const own =
     findOwnGate("originir", frame.name, definition) ??
     findOwnGate("originir2", frame.name, definition);
@@ -1018,6 +1077,12 @@ function deeper(reader: Reader, where: string): void {
     failHere(reader, where, `an expression nested at most ${maxExpressionDepth} deep`);
 }
 
+function formalNames(formal: Frame & { kind: "definition" }): string {
+  return formal.parameters.size === 0
+    ? "a number or PI"
+    : `a number, PI or one of ${listNames([...formal.parameters.keys()])}`;
+}
+
 function readUnary(reader: Reader, where: string): Expression {
   const { token } = reader;
   if (token === "-" || token === "!" || token === "+") {
@@ -1046,7 +1111,7 @@ function readUnary(reader: Reader, where: string): Expression {
     return { kind: "number", value: Math.PI, text: token };
   }
   const formal = formals(reader);
-  if (formal?.parameters.includes(token) === true) {
+  if (formal?.parameters.has(token) === true) {
     next(reader);
     return { kind: "parameter", name: token };
   }
@@ -1054,9 +1119,7 @@ function readUnary(reader: Reader, where: string): Expression {
     failHere(
       reader,
       where,
-      formal === undefined
-        ? "a number, PI or a classical bit"
-        : `a number, PI or one of ${formal.parameters.join(", ")}`,
+      formal === undefined ? "a number, PI or a classical bit" : formalNames(formal),
     );
   next(reader);
   return { kind: "bit", clbit: readIndex(reader, where, reader.clbits, "bit") };

@@ -5,13 +5,21 @@
  */
 import { QtuneError } from "@qtune/base";
 import { type Angle, parameterAngle } from "../angle.ts";
-import type { Circuit, Condition, Control, GateDefinition, Operation } from "../circuit.ts";
+import type {
+  Circuit,
+  Condition,
+  Control,
+  GateDefinition,
+  GateOperation,
+  Operation,
+} from "../circuit.ts";
 import { expandCircuit } from "../expand.ts";
 import { findGate } from "../gate-table.ts";
 import { inOrder } from "../text/definition-order.ts";
 import { createNameMaker, type NameMaker } from "../text/names.ts";
 import { originirNumbers, printAngle } from "../text/number-text.ts";
 import { ownBody, ownGatesFor } from "../text/own-definitions.ts";
+import { createPortions, type Portions } from "../text/portions.ts";
 import { originirKeywords, phaseGate } from "./keywords.ts";
 
 /** A generation of OriginIR: `originir` is QPanda3, `originir2` is QPanda2. */
@@ -65,6 +73,7 @@ export function printOriginir(circuit: Circuit, options: OriginirPrintOptions = 
       "QINIT takes at least 1",
     );
   const simple = native ? nativeCircuit(circuit, dialect) : circuit;
+  const qubits = Array.from({ length: simple.qubits }, (_, index) => `q[${index}]`);
   const printer: Printer = {
     dialect,
     native,
@@ -74,7 +83,7 @@ export function printOriginir(circuit: Circuit, options: OriginirPrintOptions = 
       (name) => /^[A-Za-z][A-Za-z0-9_]*$/.test(name) && !originirKeywords.has(name.toUpperCase()),
       (name) => `G_${name.replace(/[^A-Za-z0-9_]/g, "_")}`,
     ),
-    qubit: (index) => `q[${index}]`,
+    qubit: (index) => qubits[index] ?? "",
     angle: (angle) => printAngle(angle, originirNumbers, (name) => name),
     width: simple.qubits,
   };
@@ -85,8 +94,9 @@ export function printOriginir(circuit: Circuit, options: OriginirPrintOptions = 
   // the first GPHASE of a program is its global phase, so a leading phase operation needs an empty one before it
   if (!native && (phase !== 0 || leadsWithPhase))
     printer.lines.push(`${phaseGate} q[0],(${printer.angle(phase)})`);
-  printOperations(printer, simple.operations, "circuit.operations");
-  return `${printer.lines.join("\n")}\n`;
+  const portions = createPortions();
+  printOperations(printer, simple.operations, "circuit.operations", portions);
+  return portions.finish(printer.lines);
 }
 
 function unsayable(
@@ -197,10 +207,20 @@ function printDefinition(printer: Printer, name: string, definition: GateDefinit
   printer.lines.push("ENDQGATE");
 }
 
-function printOperations(printer: Printer, operations: readonly Operation[], where: string): void {
+function printOperations(
+  printer: Printer,
+  operations: readonly Operation[],
+  where: string,
+  portions?: Portions,
+): void {
   for (let i = 0; i < operations.length; i++) {
+    portions?.fold(printer.lines);
     const operation = operations[i];
     if (operation === undefined) continue;
+    if (isPlainGate(operation)) {
+      printPlainGate(printer, operation);
+      continue;
+    }
     const controls = controlsOf(operation);
     if (controls.length === 0 || operation.kind === "unitary" || hasFractionalPower(operation)) {
       printOperation(printer, operation, `${where}[${i}]`);
@@ -218,6 +238,15 @@ function printOperations(printer: Printer, operations: readonly Operation[], whe
     }
     printControlled(printer, controls, block, `${where}[${i}]`);
   }
+}
+
+/** A gate without controls and powers. */
+function isPlainGate(operation: Operation): operation is GateOperation {
+  return (
+    operation.kind === "gate" &&
+    (operation.controls === undefined || operation.controls.length === 0) &&
+    (operation.power === undefined || operation.power === 1)
+  );
 }
 
 function controlsOf(operation: Operation): readonly Control[] {
@@ -341,25 +370,39 @@ function printOperation(printer: Printer, operation: Operation, where: string): 
     case "while":
       return printWhile(printer, operation, where);
     case "switch":
+      if (operation.cases.length > maxCases)
+        throw unsayable(
+          printer.dialect,
+          where,
+          `a switch of ${operation.cases.length} cases`,
+          `they become blocks inside of each other; at most ${maxCases} are written`,
+        );
       return printOperation(printer, switchAsIf(operation), where);
     default:
       operation satisfies never;
   }
 }
 
-function printGate(printer: Printer, operation: Operation & { kind: "gate" }, where: string): void {
+function printGate(printer: Printer, operation: GateOperation, where: string): void {
   const { power = 1 } = operation;
   if (power !== 1 && power !== -1) return printExpanded(printer, operation, where);
   if (power === -1) printer.lines.push("DAGGER");
-  const spelling = findGate(operation.gate)?.spellings[printer.dialect];
-  const name = printer.gateNames.get(operation.gate) ?? spelling?.name ?? operation.gate;
-  const qubits = operation.qubits.map(printer.qubit);
-  if (spelling?.reversed === true) qubits.reverse();
-  const angles = operation.angles.map(printer.angle);
-  printer.lines.push(
-    `${name} ${qubits.join(",")}${angles.length === 0 ? "" : `,(${angles.join(",")})`}`,
-  );
+  printPlainGate(printer, operation);
   if (power === -1) printer.lines.push("ENDDAGGER");
+}
+
+function printPlainGate(printer: Printer, operation: GateOperation): void {
+  const { gate, qubits, angles } = operation;
+  const spelling = findGate(gate)?.spellings[printer.dialect];
+  let line = `${printer.gateNames.get(gate) ?? spelling?.name ?? gate} `;
+  const last = qubits.length - 1;
+  for (let i = 0; i <= last; i++) {
+    const qubit = qubits[spelling?.reversed === true ? last - i : i] ?? 0;
+    line += (i === 0 ? "" : ",") + printer.qubit(qubit);
+  }
+  for (let i = 0; i < angles.length; i++)
+    line += (i === 0 ? ",(" : ",") + printer.angle(angles[i] ?? 0);
+  printer.lines.push(angles.length === 0 ? line : `${line})`);
 }
 
 /** Dense unitaries and other powers, written with table gates. */
@@ -409,6 +452,9 @@ function printAssign(
     printer.lines.push(`c[${clbit}]=${text}`);
   });
 }
+
+/** Blocks are read up to 256 deep. */
+const maxCases = 200;
 
 /** The cases as a chain; the bits may change inside a body, but only one body runs. */
 function switchAsIf(operation: Operation & { kind: "switch" }): Operation {
@@ -578,6 +624,10 @@ function printWhile(
   printer.lines.push("QENDWHILE");
 }
 
+/** As many terms as the reader takes; each is as long as its weight. */
+const maxConditionBits = 1000;
+const maxXors = 7;
+
 /** A condition as an expression of QPanda2: bits as a number are `c[0]+2*c[1]`. */
 function conditionText(condition: Condition, where: string): string {
   switch (condition.kind) {
@@ -586,6 +636,10 @@ function conditionText(condition: Condition, where: string): string {
     case "greater": {
       if (condition.clbits.length === 0)
         throw unsayable("originir2", where, "a condition over no bits", "leave it out");
+      if (condition.clbits.length > maxConditionBits) {
+        const what = `a condition over ${condition.clbits.length} bits`;
+        throw unsayable("originir2", where, what, `at most ${maxConditionBits} are read`);
+      }
       const number = condition.clbits
         .map((clbit, bit) => `${bit === 0 ? "" : `${1n << BigInt(bit)}*`}c[${clbit}]`)
         .join("+");
@@ -609,10 +663,25 @@ function conditionText(condition: Condition, where: string): string {
         : parts.join(condition.kind === "and" ? " && " : " || ");
     }
     case "xor":
+      if (countXors(condition) > maxXors)
+        throw unsayable(
+          "originir2",
+          where,
+          `an exclusive or of ${countXors(condition) + 1} conditions`,
+          `each doubles the text; at most ${maxXors + 1} are written`,
+        );
       return conditionText(xorAsOr(condition.of), where);
     default:
       return condition satisfies never;
   }
+}
+
+/** Exclusive ors in a condition, inside of each other or side by side. */
+function countXors(condition: Condition): number {
+  if (condition.kind === "not") return countXors(condition.of);
+  if (condition.kind !== "and" && condition.kind !== "or" && condition.kind !== "xor") return 0;
+  const own = condition.kind === "xor" ? condition.of.length - 1 : 0;
+  return condition.of.reduce((sum, one) => sum + countXors(one), own);
 }
 
 function xorAsOr(parts: readonly Condition[]): Condition {

@@ -13,6 +13,7 @@ import { findGate, gateTable } from "../gate-table.ts";
 import {
   createSource,
   fail,
+  listNames,
   type Problem,
   quote,
   report,
@@ -20,7 +21,9 @@ import {
   StatementFault,
   throwIssues,
 } from "../text/source.ts";
+import { distinctName } from "../text/names.ts";
 import { findOwnGate } from "../text/own-definitions.ts";
+import { createQuickCalls, type QuickCalls } from "../text/quick-call.ts";
 
 /** How {@link parseQasm2} reads. */
 export interface Qasm2Options {
@@ -93,6 +96,8 @@ interface RegisterEntry {
   readonly kind: "qreg" | "creg";
   readonly start: number;
   readonly size: number;
+  /** Its bits, made when a condition asks for them and shared by all conditions. */
+  clbits?: readonly number[];
 }
 
 interface Reader {
@@ -106,10 +111,15 @@ interface Reader {
   readonly maxOperations: number;
   readonly resolveInclude: (path: string) => string | undefined;
   readonly callees: Map<string, Callee>;
+  /** Nothing when the letter of the grammar counts. */
+  readonly quickCalls: QuickCalls | undefined;
   readonly registers: Map<string, RegisterEntry>;
   readonly quantum: Register[];
   readonly classical: Register[];
   readonly definitions: GateDefinition[];
+  readonly definitionNames: Set<string>;
+  /** For names that need a number to be distinct. */
+  readonly nextNumbers: Map<string, number>;
   readonly operations: Operation[];
   qubits: number;
   clbits: number;
@@ -139,6 +149,11 @@ const noAngles: readonly Angle[] = [];
  */
 export function parseQasm2(text: string, options: Qasm2Options = {}): Circuit {
   const source = createSource(text, options.fileName);
+  const registers = new Map<string, RegisterEntry>();
+  const qubitOf = (name: string, index: number): number => {
+    const register = registers.get(name);
+    return register?.kind === "qreg" && index < register.size ? register.start + index : -1;
+  };
   const reader: Reader = {
     source,
     text,
@@ -150,10 +165,13 @@ export function parseQasm2(text: string, options: Qasm2Options = {}): Circuit {
     maxOperations: options.maxOperations ?? 10_000_000,
     resolveInclude: options.resolveInclude ?? (() => undefined),
     callees: new Map(),
-    registers: new Map(),
+    quickCalls: options.strict === true ? undefined : createQuickCalls(qubitOf),
+    registers,
     quantum: [],
     classical: [],
     definitions: [],
+    definitionNames: new Set(),
+    nextNumbers: new Map(),
     operations: [],
     qubits: 0,
     clbits: 0,
@@ -462,6 +480,7 @@ function readStatement(reader: Reader, isFirst: boolean): void {
     if (!reader.strict && isSymbol(reader, ";")) return next(reader);
     failHere(reader, "statement", "a statement");
   }
+  if (readQuickCall(reader)) return;
   const word = tokenText(reader);
   if (isFirst && reader.strict && word !== "OPENQASM")
     failHere(reader, "program", '"OPENQASM 2.0;" in the first line');
@@ -482,6 +501,21 @@ function readStatement(reader: Reader, isFirst: boolean): void {
     default:
       readOperation(reader, word, (operation) => addOperation(reader, operation));
   }
+}
+
+/** Reads a plain gate call at the current token, or nothing at all. */
+function readQuickCall(reader: Reader): boolean {
+  const { quickCalls } = reader;
+  if (quickCalls === undefined || !quickCalls.read(reader.text, reader.start)) return false;
+  const { qubits, angles } = quickCalls;
+  const callee = reader.callees.get(quickCalls.gate);
+  if (callee === undefined || callee.kind === "opaque") return false;
+  if (callee.qubits !== qubits.length || callee.angles !== angles.length) return false;
+  if (callee.kind === "user" && callee.template.lazy) return false;
+  addOperation(reader, { kind: "gate", gate: callee.name, qubits, angles });
+  reader.position = quickCalls.end;
+  next(reader);
+  return true;
 }
 
 function addOperation(reader: Reader, operation: Operation): void {
@@ -610,11 +644,16 @@ function readIf(reader: Reader): void {
   if (word === "" || (reservedWords.has(word) && !["measure", "reset", "U", "CX"].includes(word))) {
     failHere(reader, "if", "a gate, measure or reset");
   }
-  const clbits = Array.from({ length: register.size }, (_, i) => register.start + i);
+  const clbits = (register.clbits ??= Array.from(
+    { length: register.size },
+    (_, i) => register.start + i,
+  ));
+  const isRead = (clbit: number): boolean =>
+    clbit >= register.start && clbit < register.start + register.size;
   const then: Operation[] = [];
   readOperation(reader, word, (operation) => void then.push(operation));
   // A broadcast splits into one `if` per operation unless it changes what the condition reads.
-  const writes = then.some((one) => one.kind === "measure" && clbits.includes(one.clbit));
+  const writes = then.some((one) => one.kind === "measure" && isRead(one.clbit));
   for (const part of writes ? [then] : then.map((one) => [one])) {
     addOperation(reader, { kind: "if", condition: { kind: "equals", clbits, value }, then: part });
   }
@@ -676,7 +715,7 @@ function findRegister(
       ? `did you mean ${near}?`
       : names.length === 0
         ? `declare it first: ${kind} ${name}[1];`
-        : `declared are ${names.slice(0, 5).join(", ")}`;
+        : `declared are ${listNames(names)}`;
   return failAt(reader, {
     where,
     offset,
@@ -737,25 +776,25 @@ function readMeasure(reader: Reader, emit: Emit): void {
 
 function readBarrier(reader: Reader, emit: Emit): void {
   next(reader);
-  const qubits: number[] = [];
+  const qubits = new Set<number>();
   for (;;) {
     const offset = reader.start;
     const argument = readArgument(reader, "barrier", "qreg");
     for (let i = 0; i < argument.count; i++) {
-      if (qubits.includes(argument.start + i))
+      if (qubits.has(argument.start + i))
         failAt(reader, {
           where: "barrier",
           offset,
           expected: "different qubits",
           given: "one of them twice",
         });
-      qubits.push(argument.start + i);
+      qubits.add(argument.start + i);
     }
     if (!isSymbol(reader, ",")) break;
     next(reader);
   }
   endStatementBefore(reader, "barrier");
-  emit({ kind: "barrier", qubits });
+  emit({ kind: "barrier", qubits: [...qubits] });
   next(reader);
 }
 
@@ -916,8 +955,8 @@ function variantOf(reader: Reader, template: Template, values: readonly number[]
   if (known !== undefined) return known;
   const name = freshName(reader, `${template.name}_${template.variants.size + 1}`);
   template.variants.set(key, name);
-  const lookup = (parameter: string): number =>
-    values[template.parameters.indexOf(parameter)] ?? Number.NaN;
+  const byName = new Map(template.parameters.map((parameter, i) => [parameter, values[i]]));
+  const lookup = (parameter: string): number => byName.get(parameter) ?? Number.NaN;
   const body = template.body.map((step): Operation => {
     const angles = step.values.map((value) => {
       const number = evaluate(value, lookup);
@@ -941,16 +980,19 @@ function variantOf(reader: Reader, template: Template, values: readonly number[]
       angles: inner === callee.name ? angles : noAngles,
     };
   });
-  reader.definitions.push({ name, parameters: [], qubits: template.qubits, body });
+  addDefinition(reader, { name, parameters: [], qubits: template.qubits, body });
   return name;
 }
 
 function freshName(reader: Reader, wish: string): string {
-  let name = wish;
   const taken = (one: string): boolean =>
-    reader.definitions.some((definition) => definition.name === one) || reader.callees.has(one);
-  while (taken(name)) name += "_";
-  return name;
+    reader.definitionNames.has(one) || reader.callees.has(one);
+  return distinctName(wish, taken, reader.nextNumbers);
+}
+
+function addDefinition(reader: Reader, definition: GateDefinition): void {
+  reader.definitions.push(definition);
+  reader.definitionNames.add(definition.name);
 }
 
 // ---- gate definitions --------------------------------------------------------------------------------------------
@@ -959,7 +1001,8 @@ interface Header {
   readonly name: string;
   readonly offset: number;
   readonly parameters: readonly string[];
-  readonly qubits: readonly string[];
+  /** Number of each formal qubit. */
+  readonly qubits: ReadonlyMap<string, number>;
 }
 
 function readHeader(reader: Reader, where: string): Header {
@@ -979,15 +1022,15 @@ function readHeader(reader: Reader, where: string): Header {
           : `${name} is in qelib1.inc already`,
     });
   }
-  const parameters: string[] = [];
+  const parameters = new Map<string, number>();
   if (isSymbol(reader, "(")) {
     next(reader);
     if (!isSymbol(reader, ")")) readNames(reader, where, "a parameter", parameters);
     expectSymbol(reader, ")", where);
   }
-  const qubits: string[] = [];
+  const qubits = new Map<string, number>();
   readNames(reader, where, "a qubit", qubits, parameters);
-  return { name, offset, parameters, qubits };
+  return { name, offset, parameters: [...parameters.keys()], qubits };
 }
 
 function isOf2017(name: string): boolean {
@@ -1000,15 +1043,15 @@ function readNames(
   reader: Reader,
   where: string,
   what: string,
-  into: string[],
-  others: readonly string[] = [],
+  into: Map<string, number>,
+  others: ReadonlyMap<string, number> = new Map(),
 ): void {
   for (;;) {
     const offset = reader.start;
     const name = takeNewName(reader, where, what);
-    if (into.includes(name) || others.includes(name))
+    if (into.has(name) || others.has(name))
       failAt(reader, { where, offset, expected: "distinct names", given: `${quote(name)} twice` });
-    into.push(name);
+    into.set(name, into.size);
     if (!isSymbol(reader, ",")) return;
     next(reader);
   }
@@ -1020,7 +1063,7 @@ function readOpaque(reader: Reader): void {
   reader.callees.set(header.name, {
     kind: "opaque",
     name: header.name,
-    qubits: header.qubits.length,
+    qubits: header.qubits.size,
     angles: header.parameters.length,
     origin: "user",
   });
@@ -1114,27 +1157,27 @@ function readBodyStep(
 }
 
 function readFormalQubits(reader: Reader, header: Header, where: string): readonly number[] {
-  const qubits: number[] = [];
+  const qubits = new Set<number>();
   for (;;) {
     const offset = reader.start;
     const name = takeName(reader, where, "a qubit of the gate");
-    const index = header.qubits.indexOf(name);
-    if (index === -1) {
-      const near = suggest(name, header.qubits);
+    const index = header.qubits.get(name);
+    if (index === undefined) {
+      const near = suggest(name, [...header.qubits.keys()]);
       failAt(reader, {
         where,
         offset,
-        expected: `one of the qubits ${header.qubits.join(", ")} of ${header.name}`,
+        expected: `one of the qubits ${listNames([...header.qubits.keys()])} of ${header.name}`,
         given: quote(name),
         hint: near === undefined ? undefined : `did you mean ${near}?`,
       });
     }
-    if (qubits.includes(index))
+    if (qubits.has(index))
       failAt(reader, { where, offset, expected: "different qubits", given: `${name} twice` });
-    qubits.push(index);
+    qubits.add(index);
     if (isSymbol(reader, "["))
       failHere(reader, where, "a qubit without index", "the qubits of a gate are single qubits");
-    if (!isSymbol(reader, ",")) return qubits;
+    if (!isSymbol(reader, ",")) return [...qubits];
     next(reader);
   }
 }
@@ -1155,12 +1198,12 @@ function addTemplate(
   const template: Template = {
     name,
     parameters: header.parameters,
-    qubits: header.qubits.length,
+    qubits: header.qubits.size,
     body: steps,
     lazy,
     variants: new Map(),
   };
-  const counts = { qubits: header.qubits.length, angles: header.parameters.length };
+  const counts = { qubits: header.qubits.size, angles: header.parameters.length };
   if (!lazy && !broken) {
     const body: Operation[] = [];
     steps.forEach((step, i) => {
@@ -1178,7 +1221,7 @@ function addTemplate(
     const definition: GateDefinition = {
       name,
       parameters: header.parameters,
-      qubits: header.qubits.length,
+      qubits: header.qubits.size,
       body,
     };
     const own = findOwnGate("qasm2", header.name, definition);
@@ -1186,7 +1229,7 @@ function addTemplate(
       reader.callees.set(header.name, { kind: "table", name: own.name, ...counts, origin: "user" });
       return;
     }
-    reader.definitions.push(definition);
+    addDefinition(reader, definition);
   }
   reader.callees.set(header.name, { kind: "user", name, ...counts, template, origin: "user" });
 }

@@ -3,14 +3,15 @@
  * written out with table gates. The language has no global phase: uncontrolled phases are left out.
  */
 import { QtuneError } from "@qtune/base";
-import { type Angle, isBoundAngle, parameterAngle } from "../angle.ts";
-import type { Circuit, Condition, GateDefinition, Operation } from "../circuit.ts";
+import { type Angle, parameterAngle } from "../angle.ts";
+import type { Circuit, Condition, GateDefinition, GateOperation, Operation } from "../circuit.ts";
 import { expandCircuit } from "../expand.ts";
 import { findGate, gateTable } from "../gate-table.ts";
 import { inOrder } from "../text/definition-order.ts";
 import { createNameMaker, type NameMaker } from "../text/names.ts";
 import { printAngle, qasm2Numbers } from "../text/number-text.ts";
 import { ownBody, ownGatesFor } from "../text/own-definitions.ts";
+import { createPortions } from "../text/portions.ts";
 
 const keywords: ReadonlySet<string> = new Set([
   "OPENQASM",
@@ -48,8 +49,6 @@ interface Printer {
   readonly qubit: readonly string[];
   readonly clbit: readonly string[];
   readonly gateNames: Map<string, string>;
-  /** Angles seldom vary: their texts by value. */
-  readonly numbers: Map<number, string>;
 }
 
 /**
@@ -86,7 +85,6 @@ export function printQasm2(circuit: Circuit): string {
     circuit: simple,
     names,
     gateNames: new Map(),
-    numbers: new Map(),
     qubit: bits("register", quantum),
     clbit: bits("register", classical),
   };
@@ -95,10 +93,13 @@ export function printQasm2(circuit: Circuit): string {
     if (size > 0) printer.lines.push(`qreg ${names.name("register", name)}[${size}];`);
   for (const { name, size } of classical)
     if (size > 0) printer.lines.push(`creg ${names.name("register", name)}[${size}];`);
-  simple.operations.forEach((operation, i) =>
-    printOperation(printer, operation, `circuit.operations[${i}]`, ""),
-  );
-  return `${printer.lines.join("\n")}\n`;
+  const portions = createPortions();
+  simple.operations.forEach((operation, i) => {
+    if (operation.kind === "gate") printGate(printer, operation, "");
+    else printOperation(printer, operation, `circuit.operations[${i}]`, "");
+    portions.fold(printer.lines);
+  });
+  return portions.finish(printer.lines);
 }
 
 function repairName(name: string): string {
@@ -236,9 +237,7 @@ function printOperation(
 ): void {
   switch (operation.kind) {
     case "gate":
-      printer.lines.push(
-        `${prefix}${gateName(printer, operation.gate)}${anglesText(printer, operation.angles)} ${qubitsText(printer, operation.qubits)};`,
-      );
+      printGate(printer, operation, prefix);
       return;
     case "measure":
       printer.lines.push(
@@ -266,23 +265,17 @@ function printOperation(
   }
 }
 
-function anglesText(printer: Printer, angles: readonly Angle[]): string {
+function printGate(printer: Printer, operation: GateOperation, prefix: string): void {
+  const name = gateName(printer, operation.gate);
+  const angles = anglesText(operation.angles);
+  printer.lines.push(`${prefix}${name}${angles} ${qubitsText(printer, operation.qubits)};`);
+}
+
+function anglesText(angles: readonly Angle[]): string {
   if (angles.length === 0) return "";
   let text = "(";
-  for (let i = 0; i < angles.length; i++) {
-    const angle = angles[i] ?? 0;
-    if (i > 0) text += ",";
-    if (!isBoundAngle(angle)) {
-      text += printAngle(angle, qasm2Numbers, (name) => name);
-      continue;
-    }
-    let number = printer.numbers.get(angle);
-    if (number === undefined) {
-      number = printAngle(angle, qasm2Numbers, (name) => name);
-      if (printer.numbers.size < 10_000) printer.numbers.set(angle, number);
-    }
-    text += number;
-  }
+  for (let i = 0; i < angles.length; i++)
+    text += (i === 0 ? "" : ",") + printAngle(angles[i] ?? 0, qasm2Numbers, (name) => name);
   return `${text})`;
 }
 

@@ -18,7 +18,9 @@ import type {
 } from "../circuit.ts";
 import { findGate, gateTable } from "../gate-table.ts";
 import { moveOperation, withControls } from "../rewrite.ts";
+import { distinctName } from "../text/names.ts";
 import { findOwnGate } from "../text/own-definitions.ts";
+import { createQuickCalls, type QuickCalls } from "../text/quick-call.ts";
 import { createSource, type Source, throwIssues } from "../text/source.ts";
 import { callFunction, isFunction } from "./functions.ts";
 import {
@@ -120,8 +122,13 @@ interface Lowering {
   hardware: number;
   readonly quantum: Register[];
   readonly classical: { readonly name: string; readonly size: number; readonly local: boolean }[];
+  readonly quantumNames: Set<string>;
+  readonly classicalNames: Set<string>;
   readonly parameters: Parameter[];
   readonly definitions: GateDefinition[];
+  readonly definitionNames: Set<string>;
+  /** For names that need a number to be distinct. */
+  readonly nextNumbers: Map<string, number>;
   globalPhase: Angle;
   name: string | undefined;
   /** How many branches or loops over measured bits surround the statement. */
@@ -169,8 +176,12 @@ export function parseQasm3(text: string, options: Qasm3Options = {}): Circuit {
     hardware: 0,
     quantum: [],
     classical: [],
+    quantumNames: new Set(),
+    classicalNames: new Set(),
     parameters: [],
     definitions: [],
+    definitionNames: new Set(),
+    nextNumbers: new Map(),
     globalPhase: 0,
     name: undefined,
     runtime: 0,
@@ -230,6 +241,7 @@ function finish(state: Lowering): Circuit {
 
 function lowerText(state: Lowering): void {
   const { source } = state;
+  const calls = createQuickCalls((register, index) => quickQubit(state, register, index));
   let ended = false;
   forEachStatement(
     createSyntaxReader(source),
@@ -248,65 +260,30 @@ function lowerText(state: Lowering): void {
         });
       }
     },
-    (offset) => (ended ? undefined : quickGateCall(state, offset)),
+    (offset) => (ended ? undefined : quickGateCall(state, calls, offset)),
   );
 }
 
-/** A gate on one or two indexed qubits with numbers for angles: most of what long programs consist of. */
-const quickCall =
-  /([A-Za-z_]\w*)(?:\(([\w.*/+, -]*)\))? ([A-Za-z_]\w*)\[(\d{1,7})\](?:, ?([A-Za-z_]\w*)\[(\d{1,7})\])?;/y;
-const quickAngle = /^ *(-?)(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)|(?:(\d+)\*)?pi(?:\/(\d+))?) *$/;
-
 /**
- * Lowers a statement of that form without a syntax tree and returns the offset behind it; nothing, and no effect, for
- * any other statement and for whatever is wrong with it.
+ * Lowers a plain gate call without a syntax tree and returns the offset behind it; nothing, and no effect, for any other
+ * statement and for whatever is wrong with it.
  */
-function quickGateCall(state: Lowering, offset: number): number | undefined {
-  quickCall.lastIndex = offset;
-  const match = quickCall.exec(state.source.text);
-  if (match === null) return undefined;
-  const [text, name = "", angleText, register = "", index = "", second, secondIndex = ""] = match;
+function quickGateCall(state: Lowering, calls: QuickCalls, offset: number): number | undefined {
+  if (!calls.read(state.source.text, offset)) return undefined;
+  const { gate, qubits, angles, end } = calls;
   const scope = state.scopes[0];
-  const entity = scope?.get(name);
+  const entity = scope?.get(gate);
   if (entity?.kind !== "gate" || entity.template !== undefined || entity.phase !== undefined)
     return undefined;
-  const qubit = quickQubit(scope, register, index);
-  const other = second === undefined ? undefined : quickQubit(scope, second, secondIndex);
-  if (qubit === undefined || qubit === other || (second !== undefined && other === undefined))
-    return undefined;
-  const qubits = other === undefined ? [qubit] : [qubit, other];
-  const angles = angleText === undefined ? noAngles : quickAngles(angleText);
-  if (angles === undefined || qubits.length !== entity.qubits || angles.length !== entity.angles)
-    return undefined;
+  if (qubits.length !== entity.qubits || angles.length !== entity.angles) return undefined;
   if (angles.length > 0 && scope?.has("pi") === true) return undefined;
   emit(state, { kind: "gate", gate: entity.name, qubits, angles });
-  return offset + text.length;
+  return end;
 }
 
-const noAngles: readonly number[] = [];
-
-function quickQubit(
-  scope: Map<string, Entity> | undefined,
-  register: string,
-  index: string,
-): number | undefined {
-  const entity = scope?.get(register);
-  return entity?.kind === "qubits" && !entity.single ? entity.qubits[Number(index)] : undefined;
-}
-
-function quickAngles(text: string): readonly number[] | undefined {
-  const angles: number[] = [];
-  for (const part of text.split(",")) {
-    const match = quickAngle.exec(part);
-    if (match === null) return undefined;
-    const [, sign, digits, factor = "1", divisor = "1"] = match;
-    const size =
-      digits === undefined ? (Number(factor) * Math.PI) / Number(divisor) : Number(digits);
-    const angle = (sign === "-" ? -size : size) + 0; // −0 becomes 0
-    if (!Number.isFinite(angle)) return undefined;
-    angles.push(angle);
-  }
-  return angles;
+function quickQubit(state: Lowering, register: string, index: number): number {
+  const entity = state.scopes[0]?.get(register);
+  return entity?.kind === "qubits" && !entity.single ? (entity.qubits[index] ?? -1) : -1;
 }
 
 function checkVersion(state: Lowering, item: SyntaxNode): void {
@@ -553,7 +530,7 @@ function lowerGateDefinition(state: Lowering, item: SyntaxNode, label: string | 
   }
   // a printed definition of a table gate carries no name of its own
   const own = label === undefined ? findOwnGate("qasm3", name, definition) : undefined;
-  if (own === undefined) state.definitions.push(definition);
+  if (own === undefined) addDefinition(state, definition);
   state.scopes[0]?.set(name, {
     kind: "gate",
     name: own?.name ?? inner,
@@ -565,7 +542,7 @@ function lowerGateDefinition(state: Lowering, item: SyntaxNode, label: string | 
 /** The name in the circuit: what the annotation says where it can be had, else the gate's own, never one of the table. */
 function definitionName(state: Lowering, name: string, label: string | undefined): string {
   const isFree = (one: string): boolean =>
-    findGate(one) === undefined && !state.definitions.some((definition) => definition.name === one);
+    findGate(one) === undefined && !state.definitionNames.has(one);
   if (label !== undefined && label.trim() !== "" && isFree(label.trim())) return label.trim();
   return isFree(name) ? name : freshName(state, `${name}_`);
 }
@@ -614,13 +591,14 @@ function lowerGateBody(
 }
 
 function freshName(state: Lowering, wish: string): string {
-  let name = wish;
-  while (
-    state.definitions.some((definition) => definition.name === name) ||
-    state.scopes[0]?.has(name) === true
-  )
-    name += "_";
-  return name;
+  const isTaken = (name: string): boolean =>
+    state.definitionNames.has(name) || state.scopes[0]?.has(name) === true;
+  return distinctName(wish, isTaken, state.nextNumbers);
+}
+
+function addDefinition(state: Lowering, definition: GateDefinition): void {
+  state.definitions.push(definition);
+  state.definitionNames.add(definition.name);
 }
 
 /** The name to write for a call, and the angles that it takes then. */
@@ -640,7 +618,7 @@ function gateInstance(
     entity.variants.set(key, name);
     const { template } = entity;
     const definition = lowerGateBody(state, template, name, angles);
-    state.definitions.push(definition);
+    addDefinition(state, definition);
   }
   return { name, angles: [] };
 }
@@ -979,12 +957,20 @@ function lowerStatement(
       return "next";
     case "quantumDeclarationStatement":
     case "oldStyleDeclarationStatement":
-      lowerRegister(state, item);
-      return "next";
     case "classicalDeclarationStatement":
-    case "constDeclarationStatement":
-      lowerDeclaration(state, item);
+    case "constDeclarationStatement": {
+      const before = state.quantum.length + state.classical.length;
+      if (
+        item.rule === "quantumDeclarationStatement" ||
+        item.rule === "oldStyleDeclarationStatement"
+      )
+        lowerRegister(state, item);
+      else lowerDeclaration(state, item);
+      const label = annotationOf(annotations, "qtune.name");
+      if (label !== undefined && state.quantum.length + state.classical.length > before)
+        renameRegister(state, item, label);
       return "next";
+    }
     case "ioDeclarationStatement":
       lowerIo(state, item, annotations);
       return "next";
@@ -1083,8 +1069,23 @@ function lowerRegister(state: Lowering, item: SyntaxNode): void {
     failNode(state.source, item, { where: "qubit", expected: "qubits declared outside of blocks" });
   const qubits = Array.from({ length: size ?? 1 }, (_, i) => state.qubits + i);
   declare(state, nameItem ?? item, name, { kind: "qubits", qubits, single: size === undefined });
-  state.quantum.push({ name, size: size ?? 1 });
+  const unique = distinctName(name, (one) => state.quantumNames.has(one), state.nextNumbers);
+  state.quantumNames.add(unique);
+  state.quantum.push({ name: unique, size: size ?? 1 });
   state.qubits += size ?? 1;
+}
+
+/** Gives the register that a statement has declared the name of its annotation, which need not be an identifier. */
+function renameRegister(state: Lowering, item: SyntaxNode, label: string): void {
+  const isQuantum =
+    item.rule === "quantumDeclarationStatement" || textOf(item.children[0]) === "qreg";
+  const names = isQuantum ? state.quantumNames : state.classicalNames;
+  const list: { name: string }[] = isQuantum ? state.quantum : state.classical;
+  const last = list.at(-1);
+  if (label === "" || names.has(label) || last === undefined) return;
+  names.delete(last.name);
+  names.add(label);
+  list[list.length - 1] = { ...last, name: label };
 }
 
 function readSize(state: Lowering, designator: SyntaxNode): number {
@@ -1143,8 +1144,8 @@ function allocateBits(
   size: number,
   local: boolean,
 ): readonly (Bit & object)[] {
-  let unique = name;
-  while (state.classical.some((register) => register.name === unique)) unique += "_";
+  const unique = distinctName(name, (one) => state.classicalNames.has(one), state.nextNumbers);
+  state.classicalNames.add(unique);
   const bits = Array.from({ length: size }, (_, i) => ({ clbit: state.clbits + i }));
   state.classical.push({ name: unique, size, local });
   state.clbits += size;
@@ -1705,6 +1706,13 @@ function lowerAlias(state: Lowering, item: SyntaxNode): void {
   const place = nameItem ?? item;
   const qubits = parts.flatMap((part) => (part.kind === "qubits" ? [part] : []));
   const bits = parts.flatMap((part) => (part.kind === "bits" ? part.bits : []));
+  const size = qubits.reduce((sum, part) => sum + part.qubits.length, bits.length);
+  if (size > maxSize)
+    failNode(state.source, item, {
+      where: "let",
+      expected: `an alias of at most ${maxSize} qubits or bits`,
+      given: String(size),
+    });
   if (qubits.length === parts.length) {
     const single = parts.length === 1 && qubits[0]?.single === true;
     return declare(state, place, name, {

@@ -19,6 +19,7 @@ import { inOrder } from "../text/definition-order.ts";
 import { createNameMaker, type NameMaker } from "../text/names.ts";
 import { printAngle, qasm3Numbers } from "../text/number-text.ts";
 import { ownBody, ownGatesFor } from "../text/own-definitions.ts";
+import { createPortions, type Portions } from "../text/portions.ts";
 import { keywords } from "./tokens.ts";
 
 interface Printer {
@@ -28,7 +29,8 @@ interface Printer {
   readonly gateNames: Map<string, string>;
   readonly qubit: (index: number) => string;
   readonly angle: (angle: Angle) => string;
-  readonly classical: readonly (Register & { readonly start: number })[];
+  /** The register of each classical bit. */
+  readonly registerOf: readonly (Register & { readonly start: number })[];
   /** Names for bits of several registers, declared in front. */
   readonly aliases: Map<string, string>;
   readonly width: number;
@@ -104,26 +106,18 @@ export function printQasm3(circuit: Circuit): string {
       register.name === "$" ? `$${i}` : `${names.name("register", register.name)}[${i}]`,
     ),
   );
-  const numbers = new Map<Angle, string>();
   const printer: Printer = {
     lines: [],
     names,
     circuit,
     gateNames: new Map(),
-    classical,
+    registerOf: classical.flatMap((register) =>
+      Array.from({ length: register.size }, () => register),
+    ),
     aliases: new Map(),
     qubit: (index) => qubits[index] ?? "",
-    angle: (angle) => {
-      const known = numbers.get(angle);
-      if (known !== undefined) return known;
-      const text = printAngle(
-        angle,
-        qasm3Numbers,
-        (parameter) => inputs.names.get(parameter) ?? parameter,
-      );
-      if (numbers.size < 10_000) numbers.set(angle, text);
-      return text;
-    },
+    angle: (angle) =>
+      printAngle(angle, qasm3Numbers, (parameter) => inputs.names.get(parameter) ?? parameter),
     width: circuit.qubits,
   };
   const name = (circuit.name ?? "").replace(/\s+/g, " ").trim();
@@ -133,16 +127,26 @@ export function printQasm3(circuit: Circuit): string {
   if (phase !== 0) head.push(`gphase(${printer.angle(phase)});`);
   printDefinitions(printer);
   for (const register of quantum)
-    if (register.size > 0 && register.name !== "$")
-      printer.lines.push(`qubit[${register.size}] ${names.name("register", register.name)};`);
-  for (const register of classical)
-    if (register.size > 0)
-      printer.lines.push(`bit[${register.size}] ${names.name("bits", register.name)};`);
+    if (register.name !== "$") declareRegister(printer, "qubit", register, "register");
+  for (const register of classical) declareRegister(printer, "bit", register, "bits");
   const declarations = printer.lines.splice(0);
-  printOperations(printer, circuit.operations, "");
+  const portions = createPortions();
+  printOperations(printer, circuit.operations, "", portions);
+  const body = portions.finish(printer.lines);
   const aliases = [...printer.aliases].map(([text, name]) => `let ${name} = ${text};`);
-  const body = printer.lines.join("\n");
-  return `${[...head, ...declarations, ...aliases].join("\n")}\n${body}${body === "" ? "" : "\n"}`;
+  return `${[...head, ...declarations, ...aliases].join("\n")}\n${body}`;
+}
+
+function declareRegister(
+  printer: Printer,
+  type: "qubit" | "bit",
+  register: Register,
+  kind: "register" | "bits",
+): void {
+  if (register.size === 0) return;
+  const name = printer.names.name(kind, register.name);
+  if (name !== register.name) printer.lines.push(`@qtune.name ${register.name}`);
+  printer.lines.push(`${type}[${register.size}] ${name};`);
 }
 
 function withStarts(
@@ -273,8 +277,14 @@ function printDefinition(printer: Printer, name: string, definition: GateDefinit
   );
 }
 
-function printOperations(printer: Printer, operations: readonly Operation[], indent: string): void {
+function printOperations(
+  printer: Printer,
+  operations: readonly Operation[],
+  indent: string,
+  portions?: Portions,
+): void {
   for (let i = 0; i < operations.length; i++) {
+    portions?.fold(printer.lines);
     const operation = operations[i];
     if (operation === undefined) continue;
     const next = operations[i + 1];
@@ -444,9 +454,7 @@ function powerText(power: number): string {
 }
 
 function bitText(printer: Printer, clbit: number): string {
-  const register = printer.classical.find(
-    ({ start, size }) => clbit >= start && clbit < start + size,
-  );
+  const register = printer.registerOf[clbit];
   return register === undefined
     ? ""
     : `${printer.names.name("bits", register.name)}[${clbit - register.start}]`;
@@ -456,10 +464,8 @@ function bitText(printer: Printer, clbit: number): string {
 function bitsText(printer: Printer, clbits: readonly number[]): string {
   const [first = 0] = clbits;
   if (clbits.length === 1) return bitText(printer, first);
-  const register = printer.classical.find(({ start, size }) =>
-    clbits.every((clbit) => clbit >= start && clbit < start + size),
-  );
-  if (register !== undefined) {
+  const register = printer.registerOf[first];
+  if (register !== undefined && clbits.every((clbit) => printer.registerOf[clbit] === register)) {
     const name = printer.names.name("bits", register.name);
     const whole =
       clbits.length === register.size && clbits.every((clbit, i) => clbit === register.start + i);

@@ -230,8 +230,8 @@ export function annotationAt(source: Source, start: number): Token | undefined {
 function numberToken(source: Source, start: number): Token {
   const { text } = source;
   const digits = match(number, text, start) ?? "";
-  const isFloat = /^(?!0[xX])[\d_]*(?:\.|[\d_]*[eE])/.test(digits) && !/^0[xXoObB]/.test(digits);
-  const isDecimal = isFloat || !/^0[xXoObB]/.test(digits);
+  const isDecimal = !/^0[xXoObB]/.test(digits);
+  const isFloat = isDecimal && /[.eE]/.test(digits);
   unit.lastIndex = start + digits.length;
   const suffix = isDecimal ? unit.exec(text) : null;
   if (suffix !== null) {

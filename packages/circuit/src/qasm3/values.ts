@@ -50,18 +50,20 @@ export function angleValue(value: Angle): Value {
 
 /** Returns known bits as a number, or nothing when one is not known. */
 export function knownBits(bits: readonly Bit[]): bigint | undefined {
-  let value = 0n;
+  let text = "0b0";
   for (let i = bits.length - 1; i >= 0; i--) {
     const bit = bits[i];
     if (typeof bit !== "number") return undefined;
-    value = value * 2n + BigInt(bit);
+    text += bit;
   }
-  return value;
+  return BigInt(text);
 }
 
 /** Returns the low bits of a number, negative ones in two's complement. */
 export function bitsOf(value: bigint, size: number): readonly Bit[] {
-  return Array.from({ length: size }, (_, i): Bit => (((value >> BigInt(i)) & 1n) === 1n ? 1 : 0));
+  const text = BigInt.asUintN(size, value).toString(2); // bit by bit would take the square of the size
+  const last = text.length - 1;
+  return Array.from({ length: size }, (_, i): Bit => (text[last - i] === "1" ? 1 : 0));
 }
 
 /** Returns an angle or number. */
@@ -176,7 +178,6 @@ export function compareBits(
 
 function equalBits(bits: readonly Bit[], value: bigint): boolean | Condition {
   const clbits: number[] = [];
-  let wanted = 0n;
   if (bits.every((bit) => typeof bit === "object" && bit.inverted !== true)) {
     return {
       kind: "equals",
@@ -185,23 +186,31 @@ function equalBits(bits: readonly Bit[], value: bigint): boolean | Condition {
     };
   }
   if (value < 0n || value >> BigInt(bits.length) !== 0n) return false;
+  const digits = bitsOf(value, bits.length);
+  let text = "";
   for (let i = 0; i < bits.length; i++) {
     const bit = bits[i] ?? 0;
-    const want = (value >> BigInt(i)) & 1n;
     if (typeof bit === "number") {
-      if (BigInt(bit) !== want) return false;
+      if (bit !== digits[i]) return false;
       continue;
     }
-    if ((want === 1n) !== (bit.inverted === true)) wanted |= 1n << BigInt(clbits.length);
+    text = ((digits[i] === 1) !== (bit.inverted === true) ? "1" : "0") + text;
     clbits.push(bit.clbit);
   }
-  return { kind: "equals", clbits, value: wanted };
+  return { kind: "equals", clbits, value: BigInt(`0b0${text}`) };
 }
+
+/** The alternatives hold the square of that many bits in all. */
+const maxOrderedBits = 1000;
 
 /** Orders bits with inverted or known ones among them: from the highest bit down. */
 function orderBits(operator: "<" | ">", bits: readonly Bit[], value: bigint): boolean | Condition {
   if (value < 0n) return operator === ">";
   if (value >> BigInt(bits.length) !== 0n) return operator === "<";
+  if (bits.length > maxOrderedBits)
+    throw new ValueFault(
+      `it orders more than ${maxOrderedBits} bits, some of them known or inverted`,
+    );
   const alternatives: Condition[] = [];
   for (let i = bits.length - 1; i >= 0; i--) {
     const want = (value >> BigInt(i)) & 1n;

@@ -49,8 +49,14 @@ function withoutExponent(text: string): string {
   return negative ? `-${plain}` : plain;
 }
 
+/** The least common multiple of the denominators. */
+const commonDenominator = 15_360;
+
 /** `3*pi/4` where that expression has exactly this value. */
 function piMultiple(value: number, pi: string): string | undefined {
+  // most numbers are none: far from any of the multiples, whatever the rounding
+  const scaled = value * (commonDenominator / Math.PI);
+  if (Math.abs(scaled - Math.round(scaled)) > 1e-5) return undefined;
   for (const denominator of denominators) {
     const numerator = Math.round((value * denominator) / Math.PI);
     if (numerator === 0 || Math.abs(numerator) > 4096) continue;

@@ -65,7 +65,10 @@ export function throwIssues(source: Source): void {
 const excerptWidth = 120;
 
 /** Returns line, column and excerpt of an offset. */
-function locate(source: Source, offset: number): { line: number; column: number; excerpt: string } {
+export function locate(
+  source: Source,
+  offset: number,
+): { line: number; column: number; excerpt: string } {
   source.lines ??= lineStarts(source.text);
   let low = 0;
   let high = source.lines.length - 1;
@@ -100,6 +103,12 @@ function lineStarts(text: string): readonly number[] {
   const starts = [0];
   for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
   return starts;
+}
+
+/** Returns names for a message: a few of them, and how many there are. */
+export function listNames(names: readonly string[]): string {
+  if (names.length <= 8) return names.join(", ");
+  return `${names.slice(0, 7).join(", ")} … (${names.length} in all)`;
 }
 
 /** Returns a piece of the user's text for a message, quoted and cut. */
