@@ -25,6 +25,8 @@ export interface CalibrationBook {
   chip(): ChipModel;
   /** Oldest first. */
   entries(): readonly BookEntry[];
+  /** Since when a calibration is in use; 0 for an unknown one. */
+  effectiveMs(snapshotId: string): number;
   /** Puts a calibration into use. */
   add(snapshot: CalibrationSnapshot): void;
   /** Waits until another one comes into use. */
@@ -61,6 +63,8 @@ export function openCalibrationBook(
   return {
     chip: () => chip,
     entries: () => entries,
+    effectiveMs: (snapshotId) =>
+      entries.find(({ snapshot }) => snapshot.id === snapshotId)?.effectiveMs ?? 0,
     add,
     waitForNext: async (signal) => {
       await once(changes, "change", { signal });

@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { QtuneError } from "@qtune/base";
-import type { CalibrationSnapshot, ChipModel } from "@qtune/chip";
+import type { CalibrationSnapshot, ChipModel, DriftRates, DriftState } from "@qtune/chip";
 import { deviceV1, simulatorV1 } from "@qtune/contracts";
 import {
   type CallRecord,
@@ -45,11 +45,19 @@ export interface DeviceEmulatorOptions {
   readonly threads?: number;
   /** Circuits that may wait or run in all. Default 2,000,000. */
   readonly maxQueuedCircuits?: number;
+  /** How the chip ages. Absent: it does not. */
+  readonly drift?: DriftOfDevice;
   readonly faults?: Faults;
   /** Milliseconds since the epoch. Default: the system's clock. */
   readonly now?: () => number;
   readonly log?: (message: string, fields?: Record<string, unknown>) => void;
   readonly onCall?: (record: CallRecord) => void;
+}
+
+/** How an emulated chip ages. */
+export interface DriftOfDevice {
+  readonly rates: DriftRates;
+  readonly seed: bigint;
 }
 
 /** A daemon that listens. */
@@ -65,6 +73,11 @@ export interface DeviceEmulator {
   /** Stops taking calls, lets chip jobs that run end, closes everything. */
   close(): Promise<void>;
 }
+
+/** The clock of the drift goes in steps, so that tasks within a step share what is compiled. */
+const driftStepSeconds = 600;
+/** The drift model ends 400 days after a calibration. */
+const maxDriftSeconds = 400 * 86_400;
 
 /** How often batches whose time is over are deleted. */
 const sweepEveryMs = 3600 * 1000;
@@ -88,6 +101,16 @@ export async function startDeviceEmulator(options: DeviceEmulatorOptions): Promi
   const tokenWeights = new Map(
     [...(options.tokens?.values() ?? [])].map(({ name, quotas }) => [name, quotas.weight ?? 1]),
   );
+  let stopping = false;
+  const driftOf = (snapshotId: string): DriftState | undefined => {
+    if (options.drift === undefined) return undefined;
+    const since =
+      clock === "instant"
+        ? store.chipSecondsSince(snapshotId)
+        : (now() - book.effectiveMs(snapshotId)) / 1000;
+    const seconds = Math.floor(since / driftStepSeconds) * driftStepSeconds;
+    return { ...options.drift, seconds: Math.min(Math.max(0, seconds), maxDriftSeconds) };
+  };
   const engine = createDeviceEngine({
     chip: () => book.chip(),
     store,
@@ -96,9 +119,9 @@ export async function startDeviceEmulator(options: DeviceEmulatorOptions): Promi
     now,
     log,
     failJob: options.faults?.failJob,
+    driftOf,
     weightOf: (principal) => tokenWeights.get(principal) ?? 1,
   });
-  let stopping = false;
   const ports: DevicePorts = {
     store,
     engine,
@@ -106,6 +129,7 @@ export async function startDeviceEmulator(options: DeviceEmulatorOptions): Promi
     book,
     clock,
     now,
+    driftOf,
     quotas: createQuotaKeeper({
       maxQueuedCircuits: options.maxQueuedCircuits ?? 2_000_000,
       queued: (principal) =>

@@ -6,7 +6,7 @@
  */
 import { EventEmitter } from "node:events";
 import { type Abortable, QtuneError, isQtuneError, sleep } from "@qtune/base";
-import { type ChipModel, newestSnapshot } from "@qtune/chip";
+import { type ChipModel, type DriftState, newestSnapshot } from "@qtune/chip";
 import type { ExecutionUsage } from "@qtune/circuit";
 import { circuitV1, deviceV1 } from "@qtune/contracts";
 import { toFailure, usageToWire } from "@qtune/rpc";
@@ -32,6 +32,8 @@ export interface DeviceEngineOptions {
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
   /** Makes this chip job of every batch fail, for tests. Absent: none. */
   readonly failJob?: number | undefined;
+  /** How far the chip has drifted from a calibration by now. Absent result: it does not drift. */
+  readonly driftOf: (snapshotId: string) => DriftState | undefined;
   /** Share of a principal relative to others. */
   readonly weightOf: (principal: string) => number;
 }
@@ -53,6 +55,8 @@ interface ActiveBatch {
   readonly carries: Map<number, RowCarry>;
   readonly controller: AbortController;
   compiling: boolean;
+  /** Placing it together with others has failed: it is placed alone. */
+  alone: boolean;
 }
 
 /** What a finished or failed job changes in the store. */
@@ -134,6 +138,80 @@ export function createDeviceEngine(options: DeviceEngineOptions): DeviceEngine {
   }
 
   async function compile(batch: ActiveBatch): Promise<void> {
+    const request = placedRequest(batch.request);
+    const company = companyOf(batch, request);
+    if (company.length > 0) return compileShared([batch, ...company]);
+    const startMs = startCompiling(batch);
+    const { preplanned } = batch;
+    const isCurrent =
+      preplanned?.plan.snapshotId === request.snapshotId &&
+      isSameDrift(preplanned.drift, request.drift);
+    const planned = isCurrent
+      ? preplanned
+      : await pool.call("plan", { request }, { signal: batch.controller.signal });
+    load(batch, request, planned, (now() - startMs) / 1000);
+  }
+
+  /** A request with what is decided when it is placed: calibration and drift. */
+  function placedRequest(request: ChipBatchRequest): ChipBatchRequest {
+    const { snapshotId: pinned } = request;
+    const snapshotId = pinned === "" ? newestSnapshot(options.chip()).id : pinned;
+    return { ...request, snapshotId, drift: driftFor(options, snapshotId, request.drift?.seconds) };
+  }
+
+  /** The batches that share the chip with one that allows it: as many as fill up its last chip job. */
+  function companyOf(batch: ActiveBatch, request: ChipBatchRequest): readonly ActiveBatch[] {
+    if (!canShare(batch)) return [];
+    const jobSize = options.chip().limits.maxCircuitsPerJob;
+    let room = jobSize - (circuitsOf(batch) % jobSize || jobSize);
+    const company: ActiveBatch[] = [];
+    const waiting = [...active.values()].filter((other) => {
+      if (other === batch || other.planned !== undefined || other.compiling) return false;
+      return canShare(other) && other.request.shots === request.shots;
+    });
+    const byTurns = fair.order(waiting, (other) => ({
+      principal: other.principal,
+      priority: other.message.priority,
+      chipSeconds: other.preplanned?.usage.chipSeconds ?? 1,
+    }));
+    for (const other of byTurns) {
+      if (circuitsOf(other) > room) continue;
+      const { snapshotId, drift } = placedRequest(other.request);
+      if (snapshotId !== request.snapshotId || !isSameDrift(drift, request.drift)) continue;
+      company.push(other);
+      room -= circuitsOf(other);
+    }
+    return company;
+  }
+
+  /** Places batches together; where that fails, each is placed alone by its next turn. */
+  async function compileShared(batches: readonly ActiveBatch[]): Promise<void> {
+    const startMs = Math.min(...batches.map(startCompiling));
+    const requests = batches.map(({ principal, request }) => ({
+      principal,
+      request: placedRequest(request),
+    }));
+    let planned: readonly PlannedBatch[];
+    try {
+      planned = await pool.call("planShared", { batches: requests });
+    } catch (error) {
+      if (closing) throw error;
+      options.log("batches could not be placed together", { error: String(error) });
+      for (const batch of batches) {
+        batch.alone = true;
+        batch.compiling = false;
+      }
+      return;
+    }
+    for (const [index, batch] of batches.entries()) {
+      const own = planned[index];
+      const request = requests[index]?.request;
+      if (own === undefined || request === undefined || !active.has(batch.id)) continue; // cancelled meanwhile
+      load(batch, request, own, (now() - startMs) / 1000);
+    }
+  }
+
+  function startCompiling(batch: ActiveBatch): number {
     batch.compiling = true;
     const startMs = now();
     change(batch, {
@@ -143,21 +221,17 @@ export function createDeviceEngine(options: DeviceEngineOptions): DeviceEngine {
         queueSeconds: secondsSince(batch.message.createTime, startMs),
       },
     });
-    const pinned = batch.request.snapshotId;
-    const request = {
-      ...batch.request,
-      snapshotId: pinned === "" ? newestSnapshot(options.chip()).id : pinned,
-    };
-    const known =
-      batch.preplanned?.plan.snapshotId === request.snapshotId ? batch.preplanned : undefined;
-    const planned =
-      known ?? (await pool.call("plan", { request }, { signal: batch.controller.signal }));
-    batch.request = request;
-    batch.compiling = false;
-    load(batch, planned, (now() - startMs) / 1000);
+    return startMs;
   }
 
-  function load(batch: ActiveBatch, planned: PlannedBatch, compileSeconds: number): void {
+  function load(
+    batch: ActiveBatch,
+    request: ChipBatchRequest,
+    planned: PlannedBatch,
+    compileSeconds: number,
+  ): void {
+    batch.request = request;
+    batch.compiling = false;
     batch.planned = planned;
     batch.starts = jobStarts(planned);
     batch.message = {
@@ -189,6 +263,7 @@ export function createDeviceEngine(options: DeviceEngineOptions): DeviceEngine {
       before: batch.starts[job] ?? 0,
       carry: batch.carries.get(job - 1) ?? [],
       skippedRows: new Set(store.endedRows(batch.id).keys()),
+      share: planned.shares?.[job],
     };
     const result = await pool.call(
       "job",
@@ -316,11 +391,12 @@ export function createDeviceEngine(options: DeviceEngineOptions): DeviceEngine {
   function enqueue({ id, principal, message }: StoredBatch, planned?: PlannedBatch): void {
     const stored = store.plan(id);
     const jobs = store.jobs(id);
+    const request = chipRequestOf(id, message, store.payload(id));
     const batch: ActiveBatch = {
       id,
       principal,
       message,
-      request: chipRequestOf(id, message, store.payload(id)),
+      request: stored === undefined ? request : { ...request, drift: stored.drift },
       preplanned: planned,
       planned: stored,
       starts: stored === undefined ? [] : jobStarts(stored),
@@ -329,6 +405,7 @@ export function createDeviceEngine(options: DeviceEngineOptions): DeviceEngine {
       carries: new Map(jobs.map(({ job, carry }) => [job, carry])),
       controller: new AbortController(),
       compiling: false,
+      alone: false,
     };
     active.set(id, batch);
     fair.enter(
@@ -468,12 +545,40 @@ export function chipRequestOf(
     seed: options?.seed ?? 0n,
     wantsCounts: options?.returns.includes(circuitV1.ReturnKind.RETURN_KIND_COUNTS) ?? false,
     snapshotId: calibration.split("/").at(-1) ?? "",
+    ...(message.driftSeconds === undefined
+      ? {}
+      : { drift: { seconds: message.driftSeconds, rates: {}, seed: 0n } }),
     parallel: packing !== deviceV1.Packing.PACKING_NONE,
     level: compileLevel(compile?.level),
     physical: compile?.layout === deviceV1.LayoutMode.LAYOUT_MODE_PHYSICAL,
     region: compile?.region ?? [],
     mitigate: compile?.mitigateReadout ?? false,
   };
+}
+
+/** The drift of a device at the time that a client pins, or by its clock. */
+export function driftFor(
+  { driftOf }: Pick<DeviceEngineOptions, "driftOf">,
+  snapshotId: string,
+  pinnedSeconds: number | undefined,
+): DriftState | undefined {
+  const drift = driftOf(snapshotId);
+  if (drift === undefined || pinnedSeconds === undefined) return drift;
+  return { ...drift, seconds: pinnedSeconds };
+}
+
+function isSameDrift(a: DriftState | undefined, b: DriftState | undefined): boolean {
+  return a?.seconds === b?.seconds && a?.seed === b?.seed;
+}
+
+/** Batches that name qubits of their own, or want the chip for themselves, do not share it. */
+function canShare({ message, request, alone }: ActiveBatch): boolean {
+  const isShared = message.packing === deviceV1.Packing.PACKING_SHARED;
+  return isShared && !alone && !request.physical && request.region.length === 0;
+}
+
+function circuitsOf({ message, preplanned }: ActiveBatch): number {
+  return preplanned?.usage.circuits ?? message.tasks;
 }
 
 function compileLevel(level: number | undefined): 0 | 1 | 2 | 3 {

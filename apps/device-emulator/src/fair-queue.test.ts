@@ -60,4 +60,13 @@ describe("the fair queue", () => {
     queue.enter("new", ["old", "new"]);
     expect(serve(queue, [piece("old", "o"), piece("new", "n")], 100)).toEqual({ old: 50, new: 50 });
   });
+
+  test("tells in which order work would be served, charging nobody", () => {
+    const queue = new FairQueue(() => 1);
+    queue.charge("a", 1);
+    const work = [piece("a", "a1"), piece("a", "a2", 3), piece("b", "b1"), piece("b", "b2")];
+    const ordered = () => queue.order(work, (each) => ({ ...each, chipSeconds: 1 }));
+    expect(ordered().map(({ name }) => name)).toEqual(["b1", "a2", "b2", "a1"]);
+    expect(ordered()).toEqual(ordered());
+  });
 });

@@ -26,6 +26,28 @@ export class FairQueue {
     );
   }
 
+  /** Returns all pieces of work in the order in which they would be served, each charged to a copy of the accounts. */
+  order<T>(
+    work: readonly T[],
+    of: (piece: T) => {
+      readonly principal: string;
+      readonly priority: number;
+      readonly chipSeconds: number;
+    },
+  ): readonly T[] {
+    const rehearsal = new FairQueue(this.#weightOf);
+    for (const [principal, used] of this.#used) rehearsal.#used.set(principal, used);
+    const left = [...work];
+    const out: T[] = [];
+    for (;;) {
+      const next = rehearsal.pick(left, of);
+      if (next === undefined) return out;
+      left.splice(left.indexOf(next), 1);
+      rehearsal.charge(of(next).principal, of(next).chipSeconds);
+      out.push(next);
+    }
+  }
+
   /** Returns the piece of work that is next: least used principal, then highest priority, then the first of the list. */
   pick<T>(
     work: readonly T[],

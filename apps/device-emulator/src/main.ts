@@ -5,6 +5,7 @@ import path from "node:path";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import pino from "pino";
 import { QtuneError, suggest } from "@qtune/base";
+import { type DriftRates, observedDriftRates, validateDriftRates } from "@qtune/chip";
 import { parseTokenFile, type ServerTls } from "@qtune/rpc";
 import { loadChip } from "./chip-source.ts";
 import { serviceNames, startDeviceEmulator } from "./device-emulator.ts";
@@ -20,6 +21,8 @@ interface DaemonOptions {
   readonly services: string;
   readonly http?: string;
   readonly clock: ClockMode;
+  readonly drift?: DriftRates;
+  readonly driftSeed: bigint;
   readonly threads?: number;
   readonly maxQueuedCircuits?: number;
   readonly tokenFile?: string;
@@ -49,6 +52,12 @@ const program = new Command("qtune-device-emulator")
       .choices(["instant", "real-time"])
       .default("instant"),
   )
+  .option(
+    "--drift <rates>",
+    "how the chip ages, per √day: `observed`, or quantity=rate,... (default: it does not)",
+    driftRates,
+  )
+  .option("--drift-seed <seed>", "seed of the drift", bigInteger, 0n)
   .option("--threads <n>", "worker threads (default: one per processor)", positiveInteger)
   .option("--max-queued-circuits <n>", "circuits that may wait or run in all", positiveInteger)
   .option("--token-file <file>", "JSON list of tokens; without it everyone may do everything")
@@ -120,6 +129,9 @@ async function run(): Promise<void> {
     dataDirectory: dataDir,
     services,
     clock,
+    ...(options.drift === undefined
+      ? {}
+      : { drift: { rates: options.drift, seed: options.driftSeed } }),
     ...(tokens === undefined ? {} : { tokens }),
     ...(tls === undefined ? {} : { tls }),
     ...(threads === undefined ? {} : { threads }),
@@ -228,6 +240,28 @@ function readFile(file: string, where: string): string {
   } catch (error) {
     throw new QtuneError("invalid_argument", `cannot read ${file}`, { where, cause: error });
   }
+}
+
+/** Parses `observed` or `quantity=rate,...`. */
+function driftRates(text: string): DriftRates {
+  if (text === "observed") return observedDriftRates;
+  const rates = Object.fromEntries(
+    text.split(",").map((part) => {
+      const [name = "", rate = ""] = part.split("=");
+      return [name.trim(), rate.trim() === "" ? Number.NaN : Number(rate)];
+    }),
+  );
+  const [issue] = validateDriftRates(rates);
+  if (issue === undefined) return rates;
+  const { where, expected, given = "", hint } = issue;
+  throw new InvalidArgumentError(
+    `${where}: expected ${expected} but was given ${given}${hint === undefined ? "" : `; ${hint}`}`,
+  );
+}
+
+function bigInteger(text: string): bigint {
+  if (/^\d{1,19}$/.test(text)) return BigInt(text);
+  throw new InvalidArgumentError("expected an integer from 0 to 2^63");
 }
 
 function positiveInteger(text: string): number {

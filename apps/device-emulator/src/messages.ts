@@ -127,13 +127,15 @@ const maxRegions = 200;
 /** Returns the message of a placement. */
 export function placementOf({
   plan,
+  drift,
   durationNs,
   nativeOriginIr,
 }: PlannedBatch): deviceV1.Placement {
   const regions = (plan.places[0] ?? []).slice(0, maxRegions);
   return {
     snapshotId: plan.snapshotId,
-    driftSeconds: 0,
+    driftSeconds: drift?.seconds ?? 0,
+    driftSeed: BigInt(drift?.seed ?? 0),
     seed: plan.seed,
     regions: regions.map(({ qubits, layout, predictedFidelity }) => ({
       qubits: [...(layout ?? qubits)].map((qubit) => Math.max(0, qubit)),

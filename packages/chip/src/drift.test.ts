@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createSnapshot } from "./calibration.ts";
 import { newestSnapshot } from "./chip-model.ts";
 import { diffSnapshots, printSnapshotDiff } from "./diff.ts";
-import { driftSnapshot, observedDriftRates } from "./drift.ts";
+import { driftBy, driftSnapshot, observedDriftRates, validateDriftRates } from "./drift.ts";
 import { createChip } from "./presets/presets.ts";
 
 const chip = createChip("wukong-72");
@@ -57,6 +57,25 @@ describe("drift", () => {
       if (target !== undefined) expect(values.readoutF1?.value).toBeCloseTo(target, 9);
     }
     expect(() => driftSnapshot(start, { ...options, time: after(3) })).toThrow(/2\.0 days later/);
+  });
+
+  test("a state replays a day: seconds, rates and seed", () => {
+    const state = { seconds: 2 * 86_400, rates, seed: 1 };
+    expect(driftBy(start, topology, state).id).toBe(
+      driftSnapshot(start, { time: after(2), rates, seed: 1, topology }).id,
+    );
+    expect(driftBy(start, topology, { ...state, seconds: 0 })).toBe(start);
+    expect(driftBy(start, topology, { ...state, rates: { t1Us: 0 } })).toBe(start);
+  });
+
+  test("rates from outside are checked by name and range", () => {
+    expect(validateDriftRates({ readoutF1: 0.16, t1Us: 0 })).toEqual([]);
+    expect(validateDriftRates({ readoutf1: 0.16 })[0]).toMatchObject({
+      where: "drift.readoutf1",
+      hint: "did you mean readoutF1?",
+    });
+    expect(validateDriftRates({ t1Us: -1 })[0]?.given).toBe("-1");
+    expect(validateDriftRates({ frequencyMhz: 1 })).toHaveLength(1); // does not drift
   });
 
   test("refuses the past", () => {

@@ -4,7 +4,7 @@
  * set. The path is a function of snapshot, seed and time: asking for a later time goes on along the
  * same path.
  */
-import { QtuneError, type Random, createRandom } from "@qtune/base";
+import { type Issue, QtuneError, type Random, createRandom, suggest } from "@qtune/base";
 import { type CalibrationEntry, type CalibrationSnapshot, createSnapshot } from "./calibration.ts";
 import {
   type CouplerQuantity,
@@ -34,6 +34,53 @@ export interface DriftOptions {
   /** A later calibration that the path must meet: the drift between two snapshots. */
   readonly until?: CalibrationSnapshot;
   readonly topology: Topology;
+}
+
+/** How far a chip has drifted from a calibration: with the snapshot, all that it takes to replay a day. */
+export interface DriftState {
+  /** Time since the calibration, 0 to 400 days. */
+  readonly seconds: number;
+  readonly rates: DriftRates;
+  readonly seed: number | bigint | string;
+}
+
+/**
+ * Returns the calibration as it is after some time; the snapshot itself where nothing moves.
+ *
+ * Effect: pure: the same state of the same snapshot has the same id everywhere.
+ * Errors: out_of_range for a time that {@link driftSnapshot} refuses.
+ */
+export function driftBy(
+  snapshot: CalibrationSnapshot,
+  topology: Topology,
+  { seconds, rates, seed }: DriftState,
+): CalibrationSnapshot {
+  const moves = Object.values(rates).some((rate) => rate !== 0);
+  if (seconds === 0 || !moves) return snapshot;
+  const time = new Date(Date.parse(snapshot.calibratedAt) + seconds * 1000).toISOString();
+  return driftSnapshot(snapshot, { time, rates, seed, topology });
+}
+
+/**
+ * Returns everything that is wrong with drift rates from outside.
+ *
+ * Range: names of quantities that can move, 0 ≤ rate ≤ 10 per √day.
+ */
+export function validateDriftRates(rates: Readonly<Record<string, unknown>>): readonly Issue[] {
+  const tables = { ...qubitQuantityTable, ...couplerQuantityTable };
+  const names = Object.entries(tables).flatMap(([name, row]) =>
+    (row as QuantityRow).drift === "none" ? [] : [name],
+  );
+  return Object.entries(rates).flatMap(([name, rate]): Issue[] => {
+    const where = `drift.${name}`;
+    if (!names.includes(name)) {
+      const close = suggest(name, names);
+      const hint = close === undefined ? {} : { hint: `did you mean ${close}?` };
+      return [{ where, expected: `one of ${names.join(", ")}`, given: name, ...hint }];
+    }
+    if (typeof rate === "number" && rate >= 0 && rate <= 10) return [];
+    return [{ where, expected: "a rate from 0 to 10 per √day", given: String(rate) }];
+  });
 }
 
 const hourMs = 3_600_000;

@@ -201,6 +201,25 @@ describe("createChipExecutor", () => {
     expect((await run({ driveCrosstalk: 0.2 }, 0)).counts).not.toEqual(quiet.counts);
   });
 
+  test("a chip that has drifted gives other counts, the same for the same calibration, time and seed", async () => {
+    const chip = createChip("wukong-72");
+    const run = (seconds: number, seed = 1n) =>
+      createChipExecutor({
+        chip,
+        drift: { seconds, rates: { readoutF1: 0.3, czFidelity: 0.2 }, seed },
+      }).run(ringBatch(3), { shots: 1000, seed: 5n });
+    const [fresh, old, again, other] = await Promise.all([
+      run(0),
+      run(9 * 86_400),
+      run(9 * 86_400),
+      run(9 * 86_400, 2n),
+    ]);
+    expect(old.expectations).toEqual(again.expectations);
+    expect(old.expectations).not.toEqual(fresh.expectations);
+    expect(old.expectations).not.toEqual(other.expectations);
+    expect(old.usage.snapshotId).toBe(newestSnapshot(chip).id);
+  });
+
   test("usage counts executions, parallel circuits and chip seconds, and names snapshot and seed", async () => {
     const chip = createChip("wukong-72");
     const executor = createChipExecutor({ chip });

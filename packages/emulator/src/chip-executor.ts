@@ -2,8 +2,10 @@ import { QtuneError } from "@qtune/base";
 import {
   type CalibrationSnapshot,
   type ChipModel,
+  type DriftState,
   type NoiseKnobs,
   createCalibrationView,
+  driftBy,
   newestSnapshot,
 } from "@qtune/chip";
 import type {
@@ -37,6 +39,8 @@ export interface ChipExecutorOptions {
   readonly chip: ChipModel;
   /** Default: the newest of the chip. */
   readonly snapshot?: CalibrationSnapshot | undefined;
+  /** How far the chip has drifted from the snapshot; mitigation knows the snapshot only. Default: not at all. */
+  readonly drift?: DriftState | undefined;
   /** What differs from the knobs of the chip. */
   readonly knobs?: Partial<NoiseKnobs> | undefined;
   readonly packing?: PackingOptions | undefined;
@@ -79,10 +83,12 @@ const maxRows = 1_000_000;
  */
 export function createChipExecutor(options: ChipExecutorOptions): ChipExecutor {
   const { chip } = options;
-  const snapshot = options.snapshot ?? newestSnapshot(chip);
+  const published = options.snapshot ?? newestSnapshot(chip);
+  const snapshot =
+    options.drift === undefined ? published : driftBy(published, chip.topology, options.drift);
   const sampler =
     options.threads === undefined ? undefined : createNoisySampler({ threads: options.threads });
-  const runner = createTaskRunner({ ...options, sampler });
+  const runner = createTaskRunner({ ...options, snapshot, sampler });
   const measure = rememberMeasurements();
   const drawSeed = options.drawSeed ?? randomSeed;
   let closed = false;
@@ -116,7 +122,10 @@ export function createChipExecutor(options: ChipExecutorOptions): ChipExecutor {
       measure,
     });
   };
-  const plan = (prepared: ChipBatch): ChipPlan => planChipBatch(prepared, options);
+  const plan = (prepared: ChipBatch): ChipPlan => ({
+    ...planChipBatch(prepared, { ...options, snapshot }),
+    snapshotId: published.id,
+  });
 
   return {
     describe: async (): Promise<ExecutorDescription> => ({
@@ -170,7 +179,7 @@ export function createChipExecutor(options: ChipExecutorOptions): ChipExecutor {
         for (const [task, taskCounts] of results) counts[task] = taskCounts;
       }
       const wanted = options.mitigation === "readout" || options.report === "mitigated";
-      const errors = wanted ? taskReadoutErrors(prepared, planned, runner, snapshot) : undefined;
+      const errors = wanted ? taskReadoutErrors(prepared, planned, runner, published) : undefined;
       const result = combineChipResults(
         prepared,
         counts,

@@ -1,5 +1,5 @@
 import { createRandom } from "@qtune/base";
-import { createChip } from "@qtune/chip";
+import { createChip, scaleNoise } from "@qtune/chip";
 import { allPauliZ, circuitBuilder, ringAnsatz } from "@qtune/circuit";
 import { createLocalExecutor } from "@qtune/simulator";
 import { describe, expect, test } from "vitest";
@@ -113,6 +113,25 @@ describe("createChipExecutor with readout mitigation", () => {
       seed: 1n,
     });
     expect(reported.expectations).toEqual(mitigated.expectations);
+  });
+
+  test("knows of readout errors that the knobs scale", async () => {
+    const chip = createChip("wukong-72");
+    const circuit = circuitBuilder(1).x(0).build();
+    const batch = {
+      circuit,
+      B: 1,
+      shared: new Float64Array(0),
+      rows: new Float64Array(0),
+      observables: allPauliZ(1),
+    };
+    const knobs = { ...scaleNoise(0), readoutErrorScale: 2 };
+    const executor = createChipExecutor({ chip, knobs, mitigation: "readout" });
+    const { mitigated } = await executor.run(batch, { shots: 10_000, seed: 3n });
+    const [value = 0] = mitigated?.expectations ?? [];
+    const [error = 1] = mitigated?.standardErrors ?? [];
+    expect(Math.abs(value + 1)).toBeLessThan(5 * error); // exactly −1; unscaled errors would leave twice 0.05 or more
+    expect(error).toBeLessThan(0.02);
   });
 
   test("changes nothing where reading is perfect", async () => {

@@ -4,7 +4,12 @@
  * every result says by how much.
  */
 import { QtuneError } from "@qtune/base";
-import { type CalibrationSnapshot, createCalibrationView } from "@qtune/chip";
+import {
+  type CalibrationSnapshot,
+  type NoiseKnobs,
+  createCalibrationView,
+  defaultKnobs,
+} from "@qtune/chip";
 import type { Counts } from "@qtune/circuit";
 import type { CompiledCircuit } from "@qtune/transpiler";
 
@@ -17,18 +22,24 @@ export interface ReadoutError {
 /** Readout errors by classical bit. */
 export type ReadoutErrors = ReadonlyMap<number, ReadoutError>;
 
-/** Returns the published readout errors behind the classical bits of a compiled circuit. */
+/**
+ * Returns the published readout errors behind the classical bits of a compiled circuit.
+ *
+ * Range: `readoutErrorScale` as in the knobs of the noise model, which scale what the chip does and what is known of it alike.
+ */
 export function readoutErrorsOf(
   compiled: CompiledCircuit,
   snapshot: CalibrationSnapshot,
+  { readoutErrorScale }: Pick<NoiseKnobs, "readoutErrorScale"> = defaultKnobs,
 ): ReadoutErrors {
   const view = createCalibrationView(snapshot);
   const errors = new Map<number, ReadoutError>();
   for (const step of compiled.template.steps) {
     if (step.kind !== "measure") continue;
+    const scaled = (p: number | undefined): number => Math.min(1, (p ?? 0) * readoutErrorScale);
     errors.set(step.clbit, {
-      p10: view.readoutP10[step.qubit] ?? 0,
-      p01: view.readoutP01[step.qubit] ?? 0,
+      p10: scaled(view.readoutP10[step.qubit]),
+      p01: scaled(view.readoutP01[step.qubit]),
     });
   }
   return errors;

@@ -68,6 +68,8 @@ export interface SampleOptions {
 export interface TaskRunner {
   /** Whether neighbours matter. */
   readonly hasCrosstalk: boolean;
+  /** The knobs in force: those of the chip, then those of the options. */
+  readonly knobs: NoiseKnobs;
   /** Returns the compiled structure on its place. */
   compile(circuit: Circuit, place: PlannedPlace): CompiledCircuit;
   /** Returns the noisy program of a task. Cost: some 50 µs once its structure is compiled there. */
@@ -146,6 +148,7 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
 
   return {
     hasCrosstalk,
+    knobs: resolved,
     program: (task, beside = []) => programOf(task, beside),
     compile: (circuit, place) => prepare(circuit, place).compiled,
     sample: async (task, { shots, seed, index, part = 0, signal, beside = [] }) => {

@@ -2,7 +2,13 @@
  * What a worker does for a chip: check and place a batch, run one chip job of a stored plan, show what the compiler makes
  * of a circuit. Everything here is a function of the request; what is kept between calls only saves time.
  */
-import { type CalibrationSnapshot, type ChipModel, findSnapshot } from "@qtune/chip";
+import {
+  type CalibrationSnapshot,
+  type ChipModel,
+  type DriftState,
+  driftBy,
+  findSnapshot,
+} from "@qtune/chip";
 import {
   type Circuit,
   type ExecutionUsage,
@@ -35,6 +41,13 @@ import {
 } from "@qtune/transpiler";
 import { type RowCarry, completeRows } from "./complete-rows.ts";
 import { assertOperationCount } from "./operation-count.ts";
+import {
+  type JobShare,
+  type SharedBatch,
+  planShared,
+  scalePhases,
+  totalSeconds,
+} from "./share-chip.ts";
 import { parseCircuitText, printNativeCircuit } from "../circuit-text.ts";
 
 /** A batch and how it is to run; plain data that travels to a worker. */
@@ -47,6 +60,8 @@ export interface ChipBatchRequest {
   readonly seed: bigint;
   readonly wantsCounts: boolean;
   readonly snapshotId: string;
+  /** How far the chip has drifted from the snapshot. Absent: it does not drift. */
+  readonly drift?: DriftState | undefined;
   /** Whether circuits run side by side. */
   readonly parallel: boolean;
   readonly level: CompileLevel;
@@ -60,7 +75,12 @@ export interface ChipBatchRequest {
 
 /** A plan with what it costs and what people want to see of it. */
 export interface PlannedBatch {
+  /** Its snapshot id is that of the calibration, whatever the drift. */
   readonly plan: ChipPlan;
+  /** The drift that the plan was made for. */
+  readonly drift?: DriftState | undefined;
+  /** What its part of each job costs, where jobs are shared with other batches. [jobs] */
+  readonly shares?: readonly JobShare[] | undefined;
   readonly usage: ExecutionUsage;
   readonly durationNs: number;
   readonly nativeOriginIr: string;
@@ -73,15 +93,8 @@ export interface JobResult {
   readonly carry: RowCarry;
   /** Seconds of the chip's clock, and how they divide. */
   readonly chipSeconds: number;
-  readonly phases: ChipPhases;
+  readonly phases: JobShare;
   readonly circuits: number;
-}
-
-/** Seconds of the chip's clock by phase: compiling to pulses and loading, shots, processing. */
-export interface ChipPhases {
-  readonly loadSeconds: number;
-  readonly shotsSeconds: number;
-  readonly postSeconds: number;
 }
 
 /** One job of a stored plan. */
@@ -95,11 +108,21 @@ export interface JobRequest {
   readonly carry: RowCarry;
   /** Rows that were cancelled: they do not run. */
   readonly skippedRows: ReadonlySet<number>;
+  /** What this part of a shared job costs. Absent: the job is not shared. */
+  readonly share?: JobShare | undefined;
+}
+
+/** A batch that shares chip jobs with others, and whose it is. */
+export interface SharedRequest {
+  readonly principal: string;
+  readonly request: ChipBatchRequest;
 }
 
 /** One chip with its caches. */
 export interface ChipWork {
   plan(request: ChipBatchRequest): PlannedBatch;
+  /** Plans batches of different clients together; all have the same calibration, drift and shots. */
+  planShared(batches: readonly SharedRequest[]): readonly PlannedBatch[];
   runJob(request: ChipBatchRequest, job: JobRequest, signal: AbortSignal): Promise<JobResult>;
   preview(request: PreviewRequest): PreviewResult;
 }
@@ -151,25 +174,24 @@ export function createChipWork(chip: ChipModel): ChipWork {
     return prepared;
   };
   const runnerOf = (request: ChipBatchRequest): TaskRunner => {
-    const { level, snapshotId } = request;
-    const key = `${snapshotId} ${level}`;
-    const runner =
-      runners.get(key) ??
-      createTaskRunner({ chip, snapshot: findSnapshot(chip, { id: snapshotId }), level });
-    runners.set(key, runner);
+    const snapshot = driftedSnapshot(chip, request);
+    const key = `${snapshot.id} ${request.level}`;
+    const runner = runners.get(key) ?? createTaskRunner({ chip, snapshot, level: request.level });
+    rememberBatch(runners, key, runner);
     return runner;
   };
 
   const readoutErrorsAt = (prepared: ChipBatch, plan: ChipPlan, request: ChipBatchRequest) => {
     const known = new Map<string, ReadoutErrors>();
-    const snapshot = findSnapshot(chip, { id: request.snapshotId });
+    const snapshot = findSnapshot(chip, { id: request.snapshotId }); // what is published: drift is unknown to mitigation
+    const runner = runnerOf(request);
     return (part: number, place: number): ReadoutErrors => {
       const key = `${part}.${place}`;
       const circuit = prepared.measurement.measured[part]?.circuit;
       const where = plan.places[part]?.[place];
       if (circuit === undefined || where === undefined) return new Map();
       const errors =
-        known.get(key) ?? readoutErrorsOf(runnerOf(request).compile(circuit, where), snapshot);
+        known.get(key) ?? readoutErrorsOf(runner.compile(circuit, where), snapshot, runner.knobs);
       known.set(key, errors);
       return errors;
     };
@@ -178,21 +200,48 @@ export function createChipWork(chip: ChipModel): ChipWork {
   return {
     plan: (request) => {
       const prepared = prepare(request);
-      const snapshot = findSnapshot(chip, { id: request.snapshotId });
-      const plan = packedPlan(prepared, chip, snapshot, request);
+      const plan = packedPlan(prepared, chip, request);
       return {
         plan,
+        drift: request.drift,
         usage: chipUsage(prepared, plan, chip),
         ...describePlan(prepared, plan, runnerOf(request), chip),
       };
     },
-    runJob: async (request, { plan, job: whole, before, carry, skippedRows }, signal) => {
+    planShared: (batches) => {
+      const prepared = batches.map(({ request }) => prepare(request));
+      const [first] = batches;
+      if (first === undefined) return [];
+      const snapshot = driftedSnapshot(chip, first.request);
+      const shared = planShared({
+        chip,
+        snapshot,
+        batches: batches.map(({ principal }, index) => ({ principal, ...partOf(prepared[index]) })),
+        seed: first.request.seed,
+        shots: first.request.shots,
+      });
+      return batches.flatMap(({ request }, index) => {
+        const own = prepared[index];
+        const part = shared[index];
+        if (own === undefined || part === undefined) return [];
+        const plan = { ...part.plan, snapshotId: request.snapshotId };
+        const usage = { ...chipUsage(own, plan, chip), chipSeconds: totalSeconds(part.shares) };
+        const about = describePlan(own, plan, runnerOf(request), chip);
+        return [{ plan, shares: part.shares, drift: request.drift, usage, ...about }];
+      });
+    },
+    runJob: async (request, { plan, job: whole, before, carry, skippedRows, share }, signal) => {
       const prepared = prepare(request);
       const job = withoutRows(whole, prepared, skippedRows);
       const counts = await runChipJob(prepared, plan, job, runnerOf(request), { signal });
       const errorsAt = request.mitigate ? readoutErrorsAt(prepared, plan, request) : undefined;
       const outcome = { job, counts, before, circuits: whole.circuits, carry, errorsAt };
       const rows = completeRows(prepared, outcome);
+      if (share !== undefined) {
+        // The round takes as long as before; whoever cancelled a circuit of it does not pay for that circuit.
+        const phases = scalePhases(share, job.circuits / whole.circuits);
+        return { ...rows, chipSeconds: totalSeconds([phases]), phases, circuits: job.circuits };
+      }
       const chipSeconds = job.circuits === 0 ? 0 : jobSeconds(job, chip, request.shots);
       return {
         ...rows,
@@ -206,7 +255,7 @@ export function createChipWork(chip: ChipModel): ChipWork {
 }
 
 /** Divides the seconds of a job: what is neither loading nor processing is shots. */
-function chipPhases({ timing }: ChipModel, { circuits }: ChipJob, chipSeconds: number): ChipPhases {
+function chipPhases({ timing }: ChipModel, { circuits }: ChipJob, chipSeconds: number): JobShare {
   if (circuits === 0) return { loadSeconds: 0, shotsSeconds: 0, postSeconds: 0 };
   const loadSeconds = (timing.loadMs + circuits * timing.compileMs) / 1000;
   const postSeconds = timing.postProcessMs / 1000;
@@ -249,18 +298,30 @@ function withoutRows(job: ChipJob, prepared: ChipBatch, skipped: ReadonlySet<num
   return { executions, circuits: executions.reduce((sum, { items }) => sum + items.length, 0) };
 }
 
-function packedPlan(
-  prepared: ChipBatch,
-  chip: ChipModel,
-  snapshot: CalibrationSnapshot,
-  request: ChipBatchRequest,
-): ChipPlan {
+function packedPlan(prepared: ChipBatch, chip: ChipModel, request: ChipBatchRequest): ChipPlan {
   const region = request.region.length === 0 ? undefined : request.region;
-  return planChipBatch(prepared, {
+  const plan = planChipBatch(prepared, {
     chip,
-    snapshot,
+    snapshot: driftedSnapshot(chip, request),
     packing: { parallel: request.parallel, region, layout: request.physical ? "physical" : "auto" },
   });
+  return { ...plan, snapshotId: request.snapshotId };
+}
+
+/** The calibration that a request names, as far as the chip has drifted from it. */
+function driftedSnapshot(
+  chip: ChipModel,
+  { snapshotId, drift }: Pick<ChipBatchRequest, "snapshotId" | "drift">,
+): CalibrationSnapshot {
+  const snapshot = findSnapshot(chip, { id: snapshotId });
+  return drift === undefined ? snapshot : driftBy(snapshot, chip.topology, drift);
+}
+
+function partOf(prepared: ChipBatch | undefined): Pick<SharedBatch, "circuits" | "shapes"> {
+  return {
+    circuits: prepared?.measurement.measured.map(({ circuit }) => circuit) ?? [],
+    shapes: prepared?.tasks.map(({ measured }) => measured) ?? [],
+  };
 }
 
 function describePlan(

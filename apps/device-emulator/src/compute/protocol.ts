@@ -15,6 +15,7 @@ import type {
   PlannedBatch,
   PreviewRequest,
   PreviewResult,
+  SharedRequest,
 } from "./chip-work.ts";
 
 /** What a worker is started with. */
@@ -34,6 +35,10 @@ export interface SimulatorArguments {
 /** What a worker can be asked, by name: arguments and answer. */
 export interface WorkerCalls {
   readonly plan: { arguments: { request: ChipBatchRequest }; answer: PlannedBatch };
+  readonly planShared: {
+    arguments: { batches: readonly SharedRequest[] };
+    answer: readonly PlannedBatch[];
+  };
   readonly job: { arguments: { request: ChipBatchRequest; job: JobRequest }; answer: JobResult };
   readonly preview: { arguments: { request: PreviewRequest }; answer: PreviewResult };
   readonly describeSimulator: { arguments: Record<string, never>; answer: ExecutorDescription };

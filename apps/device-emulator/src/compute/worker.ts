@@ -29,6 +29,7 @@ type Handlers = {
 
 const handlers: Handlers = {
   plan: ({ request }) => work.plan(request),
+  planShared: ({ batches }) => work.planShared(batches),
   job: ({ request, job }, signal) => work.runJob(request, job, signal),
   preview: ({ request }) => work.preview(request),
   describeSimulator: () => openSimulator().describe(),

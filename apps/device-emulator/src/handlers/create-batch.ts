@@ -5,7 +5,7 @@ import { type ChipModel, findSnapshot, newestSnapshot } from "@qtune/chip";
 import { circuitV1, deviceV1 } from "@qtune/contracts";
 import { type CallContext, estimateToWire, usageToWire } from "@qtune/rpc";
 import type { ChipBatchRequest, PlannedBatch } from "../compute/chip-work.ts";
-import { chipRequestOf } from "../engine.ts";
+import { chipRequestOf, driftFor } from "../engine.ts";
 import { placementOf } from "../messages.ts";
 import type { DevicePorts } from "./ports.ts";
 import { notFound } from "./names.ts";
@@ -15,6 +15,8 @@ const dayMs = 24 * 3600 * 1000;
 const retentionMs = 7 * dayMs;
 /** Largest number of rows of one batch. */
 export const maxRows = 1_000_000;
+/** The drift model ends 400 days after a calibration. */
+const maxDriftSeconds = 400 * 86_400;
 const maxLabels = 64;
 const maxLabelLength = 256;
 
@@ -82,9 +84,9 @@ async function planOf(
 ): Promise<PlannedBatch> {
   const { snapshotId } = request;
   // A stale pin is refused here, before anything is compiled.
-  const snapshot =
-    snapshotId === "" ? newestSnapshot(chip) : findSnapshot(chip, { id: snapshotId });
-  return ports.engine.plan({ ...request, snapshotId: snapshot.id }, { signal });
+  const { id } = snapshotId === "" ? newestSnapshot(chip) : findSnapshot(chip, { id: snapshotId });
+  const drift = driftFor(ports, id, request.drift?.seconds);
+  return ports.engine.plan({ ...request, snapshotId: id, drift }, { signal });
 }
 
 function estimateOf(
@@ -163,6 +165,13 @@ function assertFields(given: deviceV1.TaskBatch, batch: circuitV1.CircuitBatch):
       expected: "at least 1",
       given: String(batch.rows),
     });
+  const { driftSeconds } = given;
+  if (driftSeconds !== undefined && !(driftSeconds >= 0 && driftSeconds <= maxDriftSeconds))
+    issues.push({
+      where: "task_batch.drift_seconds",
+      expected: `0 to ${maxDriftSeconds} s (400 days)`,
+      given: String(driftSeconds),
+    });
   if (issues.length > 0) throw QtuneError.fromIssues(issues);
   if (batch.rows > maxRows) {
     throw new QtuneError(
@@ -211,6 +220,7 @@ function newMessage(
           : PACKING_SHARED
         : given.packing,
     compile: given.compile,
+    driftSeconds: given.driftSeconds,
     failurePolicy: given.failurePolicy,
     priority: given.priority,
     labels: given.labels,

@@ -68,7 +68,7 @@ export function createDeviceHandlers(
         sent = snapshot.id;
         yield {
           calibration: calibrationToWire(chip, snapshot, {
-            effectiveMs: effectiveMsOf(ports, sent),
+            effectiveMs: book.effectiveMs(sent),
             values: true,
             document: false,
           }),
@@ -155,10 +155,6 @@ function describeDevice(ports: DevicePorts): deviceV1.Device {
     maxQubits: newestSnapshot(chip).qubits.length,
     maxRows,
   });
-}
-
-function effectiveMsOf(ports: DevicePorts, snapshotId: string): number {
-  return ports.book.entries().find(({ snapshot }) => snapshot.id === snapshotId)?.effectiveMs ?? 0;
 }
 
 function getCalibration(

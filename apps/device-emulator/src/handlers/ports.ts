@@ -1,4 +1,4 @@
-import type { ChipModel } from "@qtune/chip";
+import type { ChipModel, DriftState } from "@qtune/chip";
 import type { Principal } from "@qtune/rpc";
 import type { ClockMode, DeviceEngine } from "../engine.ts";
 import type { TaskStore } from "../store/task-store.ts";
@@ -16,6 +16,8 @@ export interface DevicePorts {
   readonly clock: ClockMode;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** How far the chip has drifted from a calibration by now. */
+  driftOf(snapshotId: string): DriftState | undefined;
   /** Returns the chip of a device name. Errors: not_found. */
   chipOf(device: string): ChipModel;
   /** Errors: unavailable while the daemon stops. */

@@ -100,6 +100,7 @@ const schema = `
     since_ms INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS calibrations (
     snapshot_id TEXT PRIMARY KEY, effective_ms INTEGER NOT NULL, document TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS chip_clock (snapshot_id TEXT PRIMARY KEY, chip_seconds REAL NOT NULL) STRICT;
 `;
 
 /** Batches, results, events and usage of one daemon. Every change is one transaction. */
@@ -147,6 +148,8 @@ export interface TaskStore extends Disposable {
   /** Deletes final batches whose time is over. Returns how many. */
   expire(nowMs: number): number;
   putCalibration(snapshotId: string, document: string, effectiveMs: number): void;
+  /** Chip seconds that everybody has used since a calibration came into use. */
+  chipSecondsSince(snapshotId: string): number;
   calibrations(): readonly {
     readonly snapshotId: string;
     readonly document: string;
@@ -311,9 +314,12 @@ export function openTaskStore(file: string): TaskStore {
         for (const id of ids) deleteBatch(statements, id);
         return ids.length;
       }),
-    putCalibration: (snapshotId, document, effectiveMs) => {
-      statements.putCalibration.run(snapshotId, effectiveMs, document);
-    },
+    putCalibration: (snapshotId, document, effectiveMs) =>
+      transaction(() => {
+        statements.putCalibration.run(snapshotId, effectiveMs, document);
+        statements.startClock.run(snapshotId);
+      }),
+    chipSecondsSince: (snapshotId) => Number(statements.clock.get(snapshotId)?.["seconds"] ?? 0),
     calibrations: () =>
       statements.calibrations.all().map((row) => ({
         snapshotId: String(row["snapshot_id"]),
@@ -379,6 +385,14 @@ function prepareStatements(database: DatabaseSync) {
     deleteEvents: database.prepare("DELETE FROM events WHERE batch = ?"),
     putCalibration: database.prepare(
       "INSERT OR IGNORE INTO calibrations (snapshot_id, effective_ms, document) VALUES (?, ?, ?)",
+    ),
+    startClock: database.prepare(
+      `INSERT OR IGNORE INTO chip_clock (snapshot_id, chip_seconds)
+        SELECT ?, COALESCE(SUM(chip_seconds), 0) FROM usage`,
+    ),
+    clock: database.prepare(
+      `SELECT (SELECT COALESCE(SUM(chip_seconds), 0) FROM usage)
+        - COALESCE((SELECT chip_seconds FROM chip_clock WHERE snapshot_id = ?), 0) AS seconds`,
     ),
     calibrations: database.prepare("SELECT * FROM calibrations ORDER BY effective_ms, rowid"),
   };

@@ -29,6 +29,8 @@ export interface SubmitOptions extends RunOptions {
   readonly packing?: Packing | undefined;
   /** Id of a calibration snapshot, or its resource name. Absent: the current one. */
   readonly calibration?: string | undefined;
+  /** Seconds since the calibration at which drift is evaluated, to replay a placement. Absent: the clock of the device. */
+  readonly driftSeconds?: number | undefined;
   readonly priority?: number | undefined;
   readonly compile?: Partial<deviceV1.CompileOptions> | undefined;
   readonly labels?: ReadonlyMap<string, string> | undefined;
@@ -109,7 +111,15 @@ function createRequest(
   options: SubmitOptions,
   validateOnly: boolean,
 ): deviceV1.CreateTaskBatchRequest {
-  const { device, packing, calibration = "", priority = 0, compile, labels } = options;
+  const {
+    device,
+    packing,
+    calibration = "",
+    priority = 0,
+    compile,
+    labels,
+    driftSeconds,
+  } = options;
   return deviceV1.CreateTaskBatchRequest.fromPartial({
     parent: device,
     requestId: validateOnly ? "" : (options.requestId ?? randomUUID()),
@@ -124,6 +134,7 @@ function createRequest(
       packing: packing === undefined ? 0 : packingToWire[packing],
       priority,
       compile,
+      driftSeconds,
       labels: new Map(labels ?? []),
     },
   });

@@ -533,7 +533,14 @@ export interface TaskBatch {
     | Date
     | undefined;
   /** When the service forgets it. Set by the service. */
-  expireTime: Date | undefined;
+  expireTime:
+    | Date
+    | undefined;
+  /**
+   * Pins the drift: seconds since the calibration at which it is evaluated, 0 to 34,560,000. With a pinned calibration this
+   * replays what a placement has reported. Unset: what the clock of the device says when the batch is loaded.
+   */
+  driftSeconds?: number | undefined;
 }
 
 export interface TaskBatch_LabelsEntry {
@@ -583,6 +590,8 @@ export interface Placement {
   durationNs: number;
   /** The native circuit of the first region, as OriginIR over physical qubits. */
   nativeOriginir: string;
+  /** Seed of the drift. 0 where the device does not drift. */
+  driftSeed: bigint;
 }
 
 /** Qubits that carry one circuit at a time. */
@@ -2644,6 +2653,7 @@ function createBaseTaskBatch(): TaskBatch {
     startTime: undefined,
     endTime: undefined,
     expireTime: undefined,
+    driftSeconds: undefined,
   };
 }
 
@@ -2720,6 +2730,9 @@ export const TaskBatch: MessageFns<TaskBatch> = {
     }
     if (message.expireTime !== undefined) {
       Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(194).fork()).join();
+    }
+    if (message.driftSeconds !== undefined) {
+      writer.uint32(201).double(message.driftSeconds);
     }
     return writer;
   },
@@ -2932,6 +2945,14 @@ export const TaskBatch: MessageFns<TaskBatch> = {
             message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
+          case 25: {
+            if (tag !== 201) {
+              break;
+            }
+
+            message.driftSeconds = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3021,6 +3042,9 @@ export const TaskBatch: MessageFns<TaskBatch> = {
     if (message.expireTime !== undefined) {
       obj.expireTime = message.expireTime.toISOString();
     }
+    if (message.driftSeconds !== undefined) {
+      obj.driftSeconds = floatToJson(message.driftSeconds);
+    }
     return obj;
   },
 
@@ -3079,6 +3103,7 @@ export const TaskBatch: MessageFns<TaskBatch> = {
     message.startTime = object.startTime ?? undefined;
     message.endTime = object.endTime ?? undefined;
     message.expireTime = object.expireTime ?? undefined;
+    message.driftSeconds = object.driftSeconds ?? undefined;
     return message;
   },
 };
@@ -3407,7 +3432,7 @@ export const QueuePosition: MessageFns<QueuePosition> = {
 };
 
 function createBasePlacement(): Placement {
-  return { snapshotId: "", driftSeconds: 0, seed: 0n, regions: [], durationNs: 0, nativeOriginir: "" };
+  return { snapshotId: "", driftSeconds: 0, seed: 0n, regions: [], durationNs: 0, nativeOriginir: "", driftSeed: 0n };
 }
 
 export const Placement: MessageFns<Placement> = {
@@ -3432,6 +3457,12 @@ export const Placement: MessageFns<Placement> = {
     }
     if (message.nativeOriginir !== "") {
       writer.uint32(50).string(message.nativeOriginir);
+    }
+    if (message.driftSeed !== 0n) {
+      if (BigInt.asUintN(64, message.driftSeed) !== message.driftSeed) {
+        throw new globalThis.Error("value provided for field message.driftSeed of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.driftSeed);
     }
     return writer;
   },
@@ -3497,6 +3528,14 @@ export const Placement: MessageFns<Placement> = {
             message.nativeOriginir = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.driftSeed = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3529,6 +3568,9 @@ export const Placement: MessageFns<Placement> = {
     if (message.nativeOriginir !== "") {
       obj.nativeOriginir = message.nativeOriginir;
     }
+    if (message.driftSeed !== 0n) {
+      obj.driftSeed = message.driftSeed.toString();
+    }
     return obj;
   },
 
@@ -3543,6 +3585,7 @@ export const Placement: MessageFns<Placement> = {
     message.regions = object.regions?.map((e) => Region.fromPartial(e)) || [];
     message.durationNs = object.durationNs ?? 0;
     message.nativeOriginir = object.nativeOriginir ?? "";
+    message.driftSeed = (object.driftSeed !== undefined && object.driftSeed !== null) ? BigInt(object.driftSeed) : 0n;
     return message;
   },
 };
