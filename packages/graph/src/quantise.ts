@@ -57,6 +57,8 @@ export async function quantiseMatrix(
   { order = "rows", signal }: { readonly order?: CodeOrder | undefined } & Abortable = {},
 ): Promise<QuantisedMatrix> {
   const [out = 1, into = 1] = source.shape;
+  if (format.transposed && order === "columns")
+    throw internalError("columns hold matrices as they are");
   const target = createTarget(source.shape, format, order);
   // Whole blocks of rows, so that neither a transposed block nor a tile straddles two pieces.
   const unit = Math.max(format.blockSize, tileRows);
@@ -74,7 +76,8 @@ export async function quantiseMatrix(
     // The next piece is read while this one is worked on.
     if (end < out) next = read(end);
     const piece = { values, start, rows: end - start, into };
-    if (format.transposed) quantiseAcrossRows(piece, target);
+    if (order === "columns") quantiseIntoColumns(piece, target);
+    else if (format.transposed) quantiseAcrossRows(piece, target);
     else quantiseAlongRows(piece, target);
   }
   return { packed: target.packed, scales: target.scales };
@@ -89,7 +92,6 @@ interface Piece {
 }
 
 interface Target extends QuantisedMatrix {
-  readonly order: CodeOrder;
   readonly bits: 4 | 8;
   readonly blockSize: number;
   readonly N: number;
@@ -101,64 +103,67 @@ function createTarget(shape: readonly number[], format: QuantisedFormat, order: 
   const { N, K, blocks, blockBytes } = quantisedSizes(shape, format);
   const bytes = order === "rows" ? N * blocks * blockBytes : Math.ceil((N * K * bits) / 8);
   const scales = new Float32Array(N * blocks);
-  return { order, bits, blockSize, N, blocks, packed: new Uint8Array(bytes), scales };
+  return { bits, blockSize, N, blocks, packed: new Uint8Array(bytes), scales };
 }
 
-/** Rows whose codes are written together in the order `columns`: a line of the cache holds one code of each. */
-const tileRows = 64;
-
-/** Blocks run along the rows of the source. */
+/** Blocks run along the rows of the source. Codes in the order `rows`. */
 function quantiseAlongRows({ values, start, rows, into }: Piece, target: Target): void {
-  const { blockSize, blocks, N, scales, order, bits } = target;
+  const { blockSize, blocks, scales, bits } = target;
   const zero = bits === 8 ? 128 : 8;
   const filled = blocks * blockSize;
   // The last block of a row is filled up with codes of zero.
   const codes = new Uint8Array(filled).fill(zero);
-  const rowScales = new Float32Array(blocks);
-  const tile = new Uint8Array(order === "columns" ? into * tileRows : 0);
   for (let row = 0; row < rows; row++) {
     const n = start + row;
-    quantiseRow(values, row * into, into, blockSize, zero, codes, rowScales);
-    for (let block = 0; block < blocks; block++)
-      scales[order === "rows" ? n * blocks + block : block * N + n] = rowScales[block] ?? 0;
-    if (order === "rows") {
-      packCodes(codes, filled, target, (n * filled * bits) / 8);
-      continue;
-    }
-    const place = row % tileRows;
-    spread(codes, into, tile, place);
-    if (place === tileRows - 1 || row === rows - 1)
-      putColumns(tile, place + 1, into, target, n - place);
+    const own = scales.subarray(n * blocks, (n + 1) * blocks);
+    quantiseRow(values, row * into, into, blockSize, zero, 0, codes, 0, 1, own);
+    packCodes(codes, filled, target, (n * filled * bits) / 8);
   }
 }
 
-/** Writes the codes of `width` neighbouring rows into the rows of the transposed matrix, as signed integers. */
-function putColumns(
-  tile: Uint8Array,
-  width: number,
-  K: number,
-  { bits, packed, N }: Target,
-  n: number,
-): void {
-  for (let k = 0; k < K; k++) {
-    const to = k * N + n;
-    const from = k * tileRows;
-    if (bits === 8) {
-      for (let i = 0; i < width; i++) packed[to + i] = (tile[from + i] ?? 0) ^ 128;
-      continue;
+/** Sides of the tiles in which a matrix is turned: a line of the cache holds the codes of a column, all of it stays near. */
+const tileRows = 64;
+const tileColumns = 1024;
+
+/** Blocks run along the rows of the source. Signed codes in the order `columns`. */
+function quantiseIntoColumns({ values, start, rows, into }: Piece, target: Target): void {
+  const { blockSize, N, scales, bits } = target;
+  const zero = bits === 8 ? 128 : 8;
+  const tile = new Uint8Array(tileColumns * tileRows);
+  const rowScales = new Float32Array(tileColumns / blockSize);
+  for (let top = 0; top < rows; top += tileRows) {
+    const width = Math.min(tileRows, rows - top);
+    for (let from = 0; from < into; from += tileColumns) {
+      const length = Math.min(tileColumns, into - from);
+      for (let row = 0; row < width; row++) {
+        const at = (top + row) * into + from;
+        quantiseRow(values, at, length, blockSize, zero, zero, tile, row, tileRows, rowScales);
+        for (let block = 0; block * blockSize < length; block++)
+          scales[(from / blockSize + block) * N + start + top + row] = rowScales[block] ?? 0;
+      }
+      for (let k = 0; k < length; k++) {
+        const codes = tile.subarray(k * tileRows, k * tileRows + width);
+        putCodes(codes, target, (from + k) * N + start + top);
+      }
     }
-    for (let i = 0; i < width; i++) {
-      const at = to + i;
-      const code = ((tile[from + i] ?? 0) ^ 8) << ((at & 1) * 4);
-      packed[at >> 1] = (packed[at >> 1] ?? 0) | code;
-    }
+  }
+}
+
+/** Writes codes from an element on; two share a byte where they have four bits. */
+function putCodes(codes: Uint8Array, { bits, packed }: Target, to: number): void {
+  if (bits === 8) {
+    packed.set(codes, to);
+    return;
+  }
+  for (let i = 0; i < codes.length; i++) {
+    const at = to + i;
+    packed[at >> 1] = (packed[at >> 1] ?? 0) | ((codes[i] ?? 0) << ((at & 1) << 2));
   }
 }
 
 /** Blocks run across the rows of the source, down its columns. Codes in the order `rows`. */
 function quantiseAcrossRows({ values, start, rows, into }: Piece, target: Target): void {
   const { blockSize, blocks, scales, bits } = target;
-  if (target.order === "columns") throw internalError("columns hold matrices as they are");
   const zero = bits === 8 ? 128 : 8;
   const extremes = new Float32Array(into);
   const inverses = new Float64Array(into);
@@ -206,14 +211,20 @@ function scaleOf(largest: number, zero: number): number {
   return Math.fround(zero === 128 ? Math.abs(largest) / 127 : largest / -8);
 }
 
-/** Quantises the blocks of one row. The loops are short and plain: this is where the time of loading goes. */
+/**
+ * Quantises blocks of one row; its codes go to `place` and every `stride` from there. The loops are short and plain: this is
+ * where the time of loading goes.
+ */
 function quantiseRow(
   values: Float32Array,
   at: number,
   length: number,
   blockSize: number,
   zero: number,
+  flip: number,
   codes: Uint8Array,
+  place: number,
+  stride: number,
   scales: Float32Array,
 ): void {
   const top = 2 * zero - 1;
@@ -233,7 +244,7 @@ function quantiseRow(
     for (let k = from; k < end; k++) {
       // Codes are positive, so cutting off the fraction rounds half up.
       const code = ((values[at + k] ?? 0) * inverse + offset) | 0;
-      codes[k] = code > top ? top : code;
+      codes[place + k * stride] = (code > top ? top : code) ^ flip;
     }
   }
 }
@@ -254,11 +265,6 @@ function writeAcross(
     const code = ((values[at + n] ?? 0) * (inverses[n] ?? 0) + offset) | 0;
     codes[n * blockSize + place] = code > top ? top : code;
   }
-}
-
-/** Writes the codes of a row down a column of the tile. */
-function spread(codes: Uint8Array, length: number, tile: Uint8Array, place: number): void {
-  for (let k = 0; k < length; k++) tile[k * tileRows + place] = codes[k] ?? 0;
 }
 
 /** Returns the values that a quantised matrix in the order `rows` stands for. Shapes: float32 [N, K], row-major. */
