@@ -81,10 +81,15 @@ export function laneMatrix<T>(
       continue;
     }
     for (let i: usize = 0; i < dim; i += 2) {
-      let re0: v128 = i32x4.splat(0);
-      let im0: v128 = i32x4.splat(0);
-      let re1: v128 = i32x4.splat(0);
-      let im1: v128 = i32x4.splat(0);
+      // Eight sums that do not wait for each other: a multiply-add takes four cycles, and two start in each.
+      let rr0: v128 = i32x4.splat(0);
+      let ii0: v128 = i32x4.splat(0);
+      let ri0: v128 = i32x4.splat(0);
+      let ir0: v128 = i32x4.splat(0);
+      let rr1: v128 = i32x4.splat(0);
+      let ii1: v128 = i32x4.splat(0);
+      let ri1: v128 = i32x4.splat(0);
+      let ir1: v128 = i32x4.splat(0);
       for (let t: usize = 0; t < row; t += 32) {
         const xr = v128.load(scratch + t);
         const xi = v128.load(scratch + t, 16);
@@ -92,21 +97,21 @@ export function laneMatrix<T>(
         const ci = v128.load(c + t, 16);
         const dr = v128.load(c + row + t);
         const di = v128.load(c + row + t, 16);
-        re0 = madd<T>(cr, xr, re0);
-        im0 = madd<T>(cr, xi, im0);
-        re1 = madd<T>(dr, xr, re1);
-        im1 = madd<T>(dr, xi, im1);
-        re0 = nmadd<T>(ci, xi, re0);
-        im0 = madd<T>(ci, xr, im0);
-        re1 = nmadd<T>(di, xi, re1);
-        im1 = madd<T>(di, xr, im1);
+        rr0 = madd<T>(cr, xr, rr0);
+        ri0 = madd<T>(cr, xi, ri0);
+        rr1 = madd<T>(dr, xr, rr1);
+        ri1 = madd<T>(dr, xi, ri1);
+        ii0 = madd<T>(ci, xi, ii0);
+        ir0 = madd<T>(ci, xr, ir0);
+        ii1 = madd<T>(di, xi, ii1);
+        ir1 = madd<T>(di, xr, ir1);
       }
       const at0 = p + <usize>load<u32>(offsets + (i << 2));
       const at1 = p + <usize>load<u32>(offsets + (i << 2), 4);
-      v128.store(at0, re0);
-      v128.store(at0 + plane, im0);
-      v128.store(at1, re1);
-      v128.store(at1 + plane, im1);
+      v128.store(at0, v128.sub<T>(rr0, ii0));
+      v128.store(at0 + plane, v128.add<T>(ri0, ir0));
+      v128.store(at1, v128.sub<T>(rr1, ii1));
+      v128.store(at1 + plane, v128.add<T>(ri1, ir1));
       c += 2 * row;
     }
   }
@@ -170,16 +175,21 @@ export function laneSparse<T>(
 
 /**
  * ψ = D ψ in place. table [outer bits, 2^k] entries of (kind, re, im) vectors: kind is 0 where the entry is the identity and is
- * skipped. The tile's bits at `outerQubits` int32 [outer] choose the part of the table.
+ * skipped. The tile's bits at `outerQubits` int32 [outer] choose the part of the table. scratch: 4·vectors bytes.
  */
 export function lanePhase<T>(
   psi: usize, plane: usize, vectors: usize, k: usize, qubits: usize, table: usize, tile: usize, outer: usize, outerQubits: usize,
+  scratch: usize,
 ): void {
   let part: usize = 0;
   for (let j: usize = 0; j < outer; j++) part |= ((tile >> <usize>load<i32>(outerQubits + (j << 2))) & 1) << j;
   const dim = <usize>1 << k;
   const entries = table + part * dim * 48;
   const run = k == 0 ? vectors : <usize>1 << <usize>load<i32>(qubits);
+  if (run < 8) {
+    lanePhaseByVector<T>(psi, plane, vectors, k, qubits, entries, scratch);
+    return;
+  }
   const runBytes = run << 4;
   for (let j: usize = 0; j < dim; j++) {
     const entry = entries + j * 48;
@@ -199,25 +209,67 @@ export function lanePhase<T>(
   }
 }
 
+/** The same where equal entries do not lie together: each vector looks its entry up. */
+function lanePhaseByVector<T>(
+  psi: usize, plane: usize, vectors: usize, k: usize, qubits: usize, entries: usize, scratch: usize,
+): void {
+  // Addresses of the entries by vector, doubled bit by bit.
+  store<u32>(scratch, <u32>entries);
+  let j: usize = 0;
+  for (let bit: usize = 0; <usize>1 << bit < vectors; bit++) {
+    const isOwn = j < k && <usize>load<i32>(qubits + (j << 2)) == bit;
+    const more = isOwn ? <u32>48 << <u32>j : 0;
+    if (isOwn) j++;
+    const count = <usize>1 << bit;
+    const to = scratch + (count << 2);
+    if (count < 4) {
+      for (let v: usize = 0; v < count; v++) store<u32>(to + (v << 2), load<u32>(scratch + (v << 2)) + more);
+      continue;
+    }
+    for (let at: usize = 0; at < count << 2; at += 16) {
+      v128.store(to + at, i32x4.add(v128.load(scratch + at), i32x4.splat(more)));
+    }
+  }
+  for (let v: usize = 0; v < vectors; v++) {
+    const entry = <usize>load<u32>(scratch + (v << 2));
+    if (load<i32>(entry) == 0) continue;
+    const c = v128.load(entry, 16);
+    const s = v128.load(entry, 32);
+    const p = psi + (v << 4);
+    const re = v128.load(p);
+    const im = v128.load(p + plane);
+    v128.store(p, nmadd<T>(s, im, v128.mul<T>(c, re)));
+    v128.store(p + plane, madd<T>(s, re, v128.mul<T>(c, im)));
+  }
+}
+
 /** Where the tile starts: its bits at `outerQubits` int32 [outer], amplitude index. */
 function tileStart(tile: usize, outer: usize, outerQubits: usize): usize {
   return spreadBits(tile, outer, outerQubits);
 }
 
-/** Copies a tile from a state: `chunks` runs of `chunkBytes`, at `offsets` uint32 [chunks] counted in runs. */
+/**
+ * Copies a tile from a state: `chunks` runs of `chunkBytes`, at `offsets` uint32 [chunks] counted in runs. Ends the program where all
+ * of them are +0: whatever is linear leaves such a tile as it is.
+ */
 export function gatherTile<T>(
   state: usize, plane: usize, tileAt: usize, tilePlane: usize, chunkBytes: usize, chunks: usize, offsets: usize,
   tile: usize, outer: usize, outerQubits: usize,
-): void {
+): bool {
+  let any: v128 = i32x4.splat(0);
   const start = state + tileStart(tile, outer, outerQubits) * sizeof<T>();
   for (let chunk: usize = 0; chunk < chunks; chunk++) {
     const from = start + <usize>load<u32>(offsets + (chunk << 2)) * chunkBytes;
     const to = tileAt + chunk * chunkBytes;
     for (let v: usize = 0; v < chunkBytes; v += 16) {
-      v128.store(to + v, v128.load(from + v));
-      v128.store(to + v + tilePlane, v128.load(from + v + plane));
+      const re = v128.load(from + v);
+      const im = v128.load(from + v + plane);
+      v128.store(to + v, re);
+      v128.store(to + v + tilePlane, im);
+      any = v128.or(any, v128.or(re, im));
     }
   }
+  return !v128.any_true(any);
 }
 
 /** Copies a tile back. */

@@ -21,6 +21,8 @@ export interface KernelRow {
   readonly bytes: number;
   /** Largest distance to the reference relative to the largest value, in units of the type's epsilon, with its reason. */
   readonly toleranceUlps: number;
+  /** Whether it returns true where the rest of the program would change nothing. */
+  readonly endsProgram?: boolean;
 }
 
 const state = [
@@ -522,11 +524,13 @@ export const kernelTable = {
       ["tile", "pointer"],
       ["outer", "size"],
       ["outerQubits", "pointer"],
+      ["scratch", "pointer"],
     ],
   },
   gatherTile: {
     file: "lanes",
     generic: true,
+    endsProgram: true,
     flops: 0,
     bytes: 16,
     toleranceUlps: 0,

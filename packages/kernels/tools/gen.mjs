@@ -22,16 +22,18 @@ function printDispatcher() {
       ([, kind], at) =>
         `${kind === "pointer" ? "pointer" : "size"}(op, ${at + 1}${kind === "pointer" ? ", registers" : ""})`,
     );
-    return `    case ${index + 1}: ${name}${row.generic ? "<T>" : ""}(${values.join(", ")}); break;`;
+    const call = `${name}${row.generic ? "<T>" : ""}(${values.join(", ")})`;
+    return `    case ${index + 1}: ${row.endsProgram === true ? `return ${call};` : `${call}; break;`}`;
   });
   return `${imports.join("\n")}
 import { pointer, size } from "../assembly/program";
 
-export function dispatch<T>(op: usize, registers: usize): void {
+export function dispatch<T>(op: usize, registers: usize): bool {
   switch (load<i32>(op)) {
 ${cases.join("\n")}
     default: unreachable();
   }
+  return false;
 }
 `;
 }

@@ -1,13 +1,18 @@
 /**
  * The quantum layer of the adapters: values, and values with gradients to inputs and weights, over the grid of sizes.
- * Prints one JSON line per case. Run: node --conditions=@qtune/source packages/simulator/bench/qnn.bench.ts [threads]
+ * Prints one JSON line per case. Run: node --conditions=@qtune/source packages/simulator/bench/qnn.bench.ts [threads] [n L B]
  */
 import { type CircuitBatch, allPauliZ, ringAnsatz, ringWeightCount } from "@qtune/circuit";
 import { createLocalExecutor } from "../src/index.ts";
 import { bestOf } from "./timing.ts";
 
 const threads = Number(process.argv[2] ?? 2);
-const grid = { n: [4, 6, 8, 10], L: [1, 2, 4], B: [64, 512, 4096] };
+const [oneN, oneL, oneB] = process.argv.slice(3).map(Number);
+const grid = {
+  n: oneN === undefined ? [4, 6, 8, 10] : [oneN],
+  L: oneL === undefined ? [1, 2, 4] : [oneL],
+  B: oneB === undefined ? [64, 512, 4096] : [oneB],
+};
 
 for (const n of grid.n) {
   for (const L of grid.L) {
@@ -36,6 +41,9 @@ for (const n of grid.n) {
           n,
           L,
           B,
+          sum: Number(
+            (await executor.run(batch)).expectations.reduce((a, b) => a + b, 0).toFixed(3),
+          ),
           forward,
           gradient,
         }),

@@ -199,7 +199,7 @@ function fillLaneTables(backend: Backend, name: KernelName, given: Record<string
     const at = given[argument];
     if (at !== undefined) backend.int32(at, values.length).set(values);
   };
-  set("qubits", [0, 2, 3]);
+  set("qubits", given["k"] === 1 ? [3] : [0, 2, 3]);
   set("laneMasks", [0, 1, 2, 3]);
   set("outerQubits", [4, 5]);
   set("offsets", [3, 0, 2, 5]);

@@ -12,7 +12,8 @@ import * as rotate from "./rotate.ts";
 import * as trajectory from "./trajectory.ts";
 import * as values from "./values.ts";
 
-type ReferenceKernel = (memory: ReferenceMemory, ...args: number[]) => void;
+/** Returns true where the rest of the program would change nothing. */
+type ReferenceKernel = (memory: ReferenceMemory, ...args: number[]) => boolean | undefined;
 
 const files: Readonly<Record<string, unknown>> = {
   rotate,
@@ -55,6 +56,6 @@ export function interpret(
       const word = memory.uint32[at + 1 + position]!;
       return kind === "size" ? word : registers[word % 16]! + (word - (word % 16));
     });
-    kernel(memory, ...args);
+    if (kernel(memory, ...args) === true) return;
   }
 }

@@ -122,6 +122,7 @@ export function lanePhase(
   tile: number,
   outer: number,
   outerQubits: number,
+  _scratch: number,
 ): void {
   const lanes = 16 / m.size;
   let part = 0;
@@ -173,15 +174,19 @@ export function gatherTile(
   tile: number,
   outer: number,
   outerQubits: number,
-): void {
+): boolean {
+  let isZero = true;
   forChunks(m, { chunkBytes, chunks, offsets, tile, outer, outerQubits }, (inState, inTile) => {
     for (const [from, to] of [
       [state + inState, tileAt + inTile],
       [state + plane + inState, tileAt + tilePlane + inTile],
     ] as const) {
-      m.values.copyWithin(to / m.size, from / m.size, (from + chunkBytes) / m.size);
+      const run = m.values.subarray(from / m.size, (from + chunkBytes) / m.size);
+      isZero &&= run.every((x) => Object.is(x, 0));
+      m.values.set(run, to / m.size);
     }
   });
+  return isZero;
 }
 
 export function scatterTile(

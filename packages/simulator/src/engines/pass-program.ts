@@ -59,7 +59,9 @@ class PassWriter {
       calls: this.#calls,
       tables: this.#image.subarray(0, this.#used),
       tiles: 2 ** this.#outer.length,
-      scratchBytes: (this.#isWhole ? 0 : 2 * this.#tilePlane) + matrixScratchBytes,
+      scratchBytes:
+        (this.#isWhole ? 0 : 2 * this.#tilePlane) +
+        Math.max(matrixScratchBytes, this.#tilePlane / 4),
     };
   }
 
@@ -261,6 +263,7 @@ class PassWriter {
         tile: place(passRegisters.tile, 0),
         outer: outer.length,
         outerQubits: this.#store(Int32Array.from([...outer, 0])),
+        scratch: place(passRegisters.scratch, this.#isWhole ? 0 : 2 * this.#tilePlane),
       },
     });
   }

@@ -138,6 +138,54 @@ describe("batched trajectories", () => {
     await three.close();
   });
 
+  test("give a task the same counts alone and in company of other angles and structures", async () => {
+    const template = randomProgram("company", 0.01);
+    const turned = (angle: number): NoisyProgram => ({
+      ...template,
+      steps: template.steps.map((step, index) =>
+        index === 0 ? pulse(firstQubit, angle, 1) : step,
+      ),
+    });
+    const firstQubit =
+      template.steps[0]?.kind === "unitary" ? (template.steps[0].qubits[0] ?? 0) : 0;
+    // The last two have other structures: a pulse that turns nothing, and another program altogether.
+    const programs = [...[0.3, 0.8, 1.9].map(turned), turned(0), randomProgram("other", 0.01)];
+    const alone: (readonly (readonly [string, number])[])[] = [];
+    for (const program of programs) {
+      const sampler = createNoisySampler({ threads: 1 });
+      alone.push([...(await sampler.sample(structuredClone(program), { shots: 500, seed: 4n }))]);
+      await sampler.close();
+    }
+    const together = createNoisySampler({ threads: 2 });
+    const order = [4, 2, 3, 0, 1];
+    const counts = await Promise.all(
+      order.map((index) => together.sample(programs[index]!, { shots: 500, seed: 4n })), // inside
+    );
+    order.forEach((index, at) =>
+      expect([...counts[at]!], `program ${index}`).toEqual(alone[index]),
+    );
+    expect(alone[0]).not.toEqual(alone[1]);
+    await together.close();
+  });
+
+  test("go on for the others when one task is given up", async () => {
+    const sampler = createNoisySampler({ threads: 2 });
+    const program = randomProgram("given up", 0.01);
+    const controller = new AbortController();
+    const tasks = [1n, 2n, 3n].map((seed) =>
+      sampler.sample(program, {
+        shots: 5000,
+        seed,
+        signal: seed === 2n ? controller.signal : undefined,
+      }),
+    );
+    controller.abort();
+    const results = await Promise.allSettled(tasks);
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(results[1]).toMatchObject({ reason: { code: "cancelled" } });
+    await sampler.close();
+  });
+
   test("dephase under detuning as a Gaussian does", async () => {
     const half = pulse(0, Math.PI / 2, Math.PI / 2);
     const program: NoisyProgram = {
