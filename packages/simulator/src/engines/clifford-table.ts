@@ -8,13 +8,27 @@ export interface CliffordTable {
   readonly sign: Int8Array;
 }
 
+/** Tables by the entries of their matrices: a circuit repeats few gates. Cleared when it has grown to `keptTables`. */
+const tables = new Map<string, CliffordTable | null>();
+const keptTables = 1024;
+
 /**
  * Returns U P U† for every Pauli string, or undefined when U is not Clifford.
  *
  * Range:  k ≤ 3.
- * Cost:   16^k·8^k in the worst case; tables are kept by callers.
+ * Cost:   16^k·8^k in the worst case, once per matrix.
  */
 export function cliffordTable(matrix: Matrix): CliffordTable | undefined {
+  const key = `${matrix.re.join()} ${matrix.im.join()}`;
+  const known = tables.get(key);
+  if (known !== undefined) return known ?? undefined;
+  const table = computeTable(matrix);
+  if (tables.size >= keptTables) tables.clear();
+  tables.set(key, table ?? null);
+  return table;
+}
+
+function computeTable(matrix: Matrix): CliffordTable | undefined {
   const k = Math.round(Math.log2(matrix.size));
   if (k > 3) return undefined;
   const count = 4 ** k;

@@ -57,7 +57,7 @@ class PassWriter {
     if (copy !== undefined) this.#calls.push({ kernel: "scatterTile", arguments: copy });
     return {
       calls: this.#calls,
-      tables: this.#image.subarray(0, this.#used),
+      tables: this.#image.slice(0, this.#used),
       tiles: 2 ** this.#outer.length,
       scratchBytes:
         (this.#isWhole ? 0 : 2 * this.#tilePlane) +

@@ -23,7 +23,7 @@ import type { Item } from "../plan/item.ts";
 import { lowerOperations } from "../plan/lower.ts";
 import type { Engine } from "./engine.ts";
 import { fuseItems } from "./fuse.ts";
-import { passRegisters, writePass } from "./pass-program.ts";
+import { type PassProgram, passRegisters, writePass } from "./pass-program.ts";
 import { type Pass, planPasses } from "./passes.ts";
 
 /** How a state vector is held. */
@@ -72,6 +72,11 @@ function toMebibytes(bytes: number): string {
   return (bytes / 2 ** 20).toLocaleString("en-US", { maximumFractionDigits: 0 });
 }
 
+interface CompiledPass {
+  readonly program: PassProgram;
+  readonly words: Uint32Array;
+}
+
 interface SavedAmplitudes {
   readonly re: Float32Array | Float64Array;
   readonly im: Float32Array | Float64Array;
@@ -88,6 +93,8 @@ export class StateVectorEngine implements Engine {
   readonly #plane: number;
   readonly #fuseQubits: number;
   readonly #tileQubits: number;
+  /** Programs of item lists that may come again. */
+  readonly #programs = new WeakMap<readonly Item[], readonly CompiledPass[]>();
 
   constructor(n: number, precision: Precision, options: StateVectorOptions) {
     this.n = n;
@@ -128,26 +135,33 @@ export class StateVectorEngine implements Engine {
   }
 
   /**
-   * Applies items with bound angles.
+   * Applies items with bound angles. A list that comes again, the same object, is not compiled again.
    *
    * Effect: changes the state; cancellable, the state is then undefined.
    * Errors: cancelled.
    */
   async apply(items: readonly Item[], options: Abortable = {}): Promise<void> {
     throwIfAborted(options.signal);
+    const programs = this.#programs.get(items) ?? this.#compile(items);
+    this.#programs.set(items, programs);
+    for (const program of programs) await this.#runPass(program, options);
+  }
+
+  #compile(items: readonly Item[]): readonly CompiledPass[] {
     const groups = fuseItems(items, this.#fuseQubits);
     const T = this.#tileQubits;
     const passes =
       this.#held <= T
         ? wholePass(groups, this.#held)
         : planPasses(groups, this.#held, T, fixedQubits);
-    for (const pass of passes) await this.#runPass(pass, options);
+    return passes.map((pass) => {
+      const program = writePass(pass, this.#held, this.precision);
+      return { program, words: encodeProgram(program.calls) };
+    });
   }
 
-  async #runPass(pass: Pass, options: Abortable): Promise<void> {
+  async #runPass({ program, words }: CompiledPass, options: Abortable): Promise<void> {
     const backend = this.#backend;
-    const program = writePass(pass, this.#held, this.precision);
-    const words = encodeProgram(program.calls);
     const tables = align(this.#state + 2 * this.#plane);
     const at = align(tables + program.tables.length);
     const scratch = align(at + 4 * words.length);

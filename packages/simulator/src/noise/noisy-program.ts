@@ -14,6 +14,7 @@ import { sampleIndices } from "../sampling.ts";
 import { DensityEngine } from "./density-engine.ts";
 import { assertDensityQubits, densityMatrixPopulations } from "./density-matrix.ts";
 import { detuningSet } from "./detuning.ts";
+import { sampleFrames } from "./pauli-frames.ts";
 import { confuseReadout, flipReadout, measuredBits, outcomeText } from "./readout.ts";
 import { runReferenceShot } from "./reference-trajectory.ts";
 import { TrajectoryEngine } from "./trajectory-engine.ts";
@@ -78,8 +79,12 @@ async function sampleWith(
   assertInteger(shots, { min: 1, max: 1e8 }, "shots");
   throwIfAborted(signal);
   const random = randomOf(sampling);
-  const read = await (engine.sample(program, shots, random, { signal }) ??
-    sampleShotByShot(program, shots, random, signal));
+  const batched = engine.sample(program, shots, random, { signal });
+  if (batched === undefined) {
+    const counts = sampleFrames(program, shots, random, { signal });
+    if (counts !== undefined) return counts;
+  }
+  const read = await (batched ?? sampleShotByShot(program, shots, random, signal));
   return program.readout.measured.length <= tableBits
     ? printTable(read, program)
     : printCounts(read, program);
