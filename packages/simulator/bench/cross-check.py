@@ -11,15 +11,19 @@ def aer(texts):
     from qiskit import qasm2
     from qiskit_aer import AerSimulator
 
-    from qiskit.circuit import library as gates
+    from qiskit.circuit.library import get_standard_gate_name_mapping
 
-    more = [("rzx", 1, 2, gates.RZXGate), ("ryy", 1, 2, gates.RYYGate), ("iswap", 0, 2, gates.iSwapGate), ("ecr", 0, 2, gates.ECRGate)]
-    extra = [qasm2.CustomInstruction(name, angles, qubits, make, builtin=True) for name, angles, qubits, make in more]
-    legacy = [one for one in qasm2.LEGACY_CUSTOM_INSTRUCTIONS if one.name not in {name for name, *_ in more}]
+    # Gates that the text names and qelib1.inc does not have.
+    known = {one.name for one in qasm2.LEGACY_CUSTOM_INSTRUCTIONS}
+    more = [
+        qasm2.CustomInstruction(name, len(gate.params), gate.num_qubits, type(gate), builtin=True)
+        for name, gate in get_standard_gate_name_mapping().items()
+        if name not in known and type(gate).__name__.endswith("Gate")
+    ]
     simulator = AerSimulator(method="statevector")
     answers = []
     for text in texts:
-        circuit = qasm2.loads(text, custom_instructions=legacy + extra).decompose(reps=6)
+        circuit = qasm2.loads(text, custom_instructions=[*qasm2.LEGACY_CUSTOM_INSTRUCTIONS, *more]).decompose(reps=6)
         circuit.save_statevector()
         answers.append(simulator.run(circuit).result().get_statevector().probabilities().tolist())
     return answers
