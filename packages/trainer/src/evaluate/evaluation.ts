@@ -317,23 +317,28 @@ async function measureAnswers(
     if (target.adapter !== undefined)
       generator.bindParameters(Object.fromEntries(target.adapter.values));
     options.runner.setLabel("generate");
+    const { eosIds } = model.config;
     let done = 0;
-    const outputs: string[] = [];
-    for (let from = 0; from < promptIds.length; from += config.batchRows) {
-      throwIfAborted(options.signal);
-      const generations = await generator.generate({
-        promptIds: promptIds.slice(from, from + config.batchRows),
-        maxNewTokens: config.maxNewTokens,
-        stopIds: model.config.eosIds,
-        batchRows: config.batchRows,
-        signal: options.signal,
-      });
-      const passed = promptIds.slice(from, from + config.batchRows).flat().length;
-      options.onTokens(generations.reduce((sum, { ids }) => sum + ids.length, passed));
-      outputs.push(...generations.map(({ ids }) => stopAtQuestion(tokenizer.decode(ids), config)));
-      done += generations.length;
-      options.onProgress?.({ phase: "answers", done, total: promptIds.length, unit: "items" });
-    }
+    const lengths = new Array<number>(promptIds.length).fill(0);
+    // One call for all: a row joins as soon as another has finished.
+    const generations = await generator.generate({
+      promptIds,
+      maxNewTokens: config.maxNewTokens,
+      stopIds: eosIds,
+      batchRows: config.batchRows,
+      signal: options.signal,
+      onToken({ row, id }) {
+        const length = (lengths[row] ?? 0) + 1;
+        lengths[row] = length;
+        if (!eosIds.includes(id) && length < config.maxNewTokens) return;
+        done++;
+        options.onProgress?.({ phase: "answers", done, total: promptIds.length, unit: "items" });
+      },
+    });
+    options.onTokens(
+      generations.reduce((sum, { ids }) => sum + ids.length, promptIds.flat().length),
+    );
+    const outputs = generations.map(({ ids }) => stopAtQuestion(tokenizer.decode(ids), config));
     const samples = problems.map((problem, i) => ({
       ...problem,
       output: outputs[i] ?? "",
