@@ -3,7 +3,7 @@
  * torch + transformers + PEFT in the same run where a Python with these packages is named.
  *
  * node --conditions=@qtune/source bench/training-step.bench.ts [--shapes minimind2|smollm2|llama1b] [--batch 8x64] [--rank 8]
- *   [--labelled 0.3] [--base float32|float16|int8|int4] [--kernel widened|integer] [--adapter lora|host] [--steps 5] [--checkpointed] [--profile DIR] [--peer PYTHON]
+ *   [--labelled 0.3] [--base float32|float16|int8|int4] [--kernel widened|integer] [--adapter lora|host] [--steps 5] [--recompute nothing|attention|layers] [--profile DIR] [--peer PYTHON]
  *
  * Memory is the peak of the resident set over the steps, after loading (Linux). Logits are computed at labelled positions only, on both sides. CPU time is printed because it says more than wall time on a
  * machine that others use.
@@ -20,6 +20,7 @@ import {
   type BaseWeights,
   type DecoderProgram,
   type QuantisedKernel,
+  type Recompute,
   type Sequence,
 } from "@qtune/llm";
 import {
@@ -42,7 +43,7 @@ const { values: flags } = parseArgs({
     adapter: { type: "string", default: "lora" },
     steps: { type: "string", default: "5" },
     profile: { type: "string" },
-    checkpointed: { type: "boolean", default: false },
+    recompute: { type: "string", default: "nothing" },
     peer: { type: "string" },
     peers: { type: "boolean" },
   },
@@ -89,7 +90,7 @@ async function timeOurs() {
     onLinear: (flags.adapter === "host" ? benchHost : benchLora)(rank, sizes),
     hostOperations: freeCircuits,
     threads: 2,
-    isCheckpointed: flags.checkpointed,
+    recompute: flags.recompute as Recompute,
     baseWeights: flags.base as BaseWeights,
     quantisedKernel: flags.kernel as QuantisedKernel | undefined,
     profile: flags.profile !== undefined,
@@ -129,7 +130,7 @@ const labelled = B * Math.round(T * Number(flags.labelled));
 const { totalBytes } = estimateDecoderMemory({
   config,
   isTraining: true,
-  isCheckpointed: flags.checkpointed,
+  recompute: flags.recompute as Recompute,
   tokens: B * T,
   longest: T,
   labelled,

@@ -49,7 +49,7 @@ export {
   createScoringProgram,
   createTrainingProgram,
 } from "./model/decoder-program.ts";
-export { type BaseWeights, type QuantisedKernel } from "./model/decoder.ts";
+export { type BaseWeights, type QuantisedKernel, type Recompute } from "./model/decoder.ts";
 export {
   type MemoryEstimate,
   type MemoryQuestion,
@@ -76,6 +76,14 @@ export {
 } from "./generation/row.ts";
 export { type TextStream, createTextStream } from "./generation/text-stream.ts";
 export { type SamplingOptions, type TokenLikelihood } from "./generation/sampler.ts";
+export {
+  type BaseQuality,
+  type BaseQualityRow,
+  type QualityRequest,
+  findBaseQuality,
+  measureBaseQuality,
+  saveBaseQuality,
+} from "./quality/base-quality.ts";
 export {
   type RowScheduler,
   type RowSchedulerOptions,

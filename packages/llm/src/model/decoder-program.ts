@@ -32,6 +32,7 @@ import {
   buildTrainingAttention,
   type BaseWeights,
   type QuantisedKernel,
+  type Recompute,
 } from "./decoder.ts";
 import type { OnLinear } from "./on-linear.ts";
 
@@ -50,8 +51,8 @@ export interface DecoderOptions extends Pick<
    * the processor has dot products of 8-bit integers, else `widened`.
    */
   readonly quantisedKernel?: QuantisedKernel | undefined;
-  /** Computes each layer again in the reverse pass instead of keeping it: a third more time, far less memory. Default false. */
-  readonly isCheckpointed?: boolean | undefined;
+  /** What the reverse pass computes again instead of keeping. Default `nothing`. */
+  readonly recompute?: Recompute | undefined;
   /** Called at each linear module, in order of execution. Default: the frozen model. */
   readonly onLinear?: OnLinear | undefined;
   /** Handlers of the host operations that `onLinear` adds, `<kind>.vjp` included. */
@@ -116,7 +117,7 @@ export interface DecoderGraph {
 export function buildDecoderGraph(
   options: Pick<
     DecoderOptions,
-    "config" | "tensors" | "onLinear" | "baseWeights" | "quantisedKernel" | "isCheckpointed"
+    "config" | "tensors" | "onLinear" | "baseWeights" | "quantisedKernel" | "recompute"
   >,
 ): DecoderGraph {
   const { config } = options;
@@ -139,13 +140,12 @@ export function buildDecoderGraph(
     quantisedKernel: kernelOf(options),
     graph,
     inputs: { ids, positions, cos, sin },
-    attend: buildTrainingAttention(graph, config, {
-      queryPlaces,
-      queryRows,
-      keyPlaces,
-      keyRows,
-      mask,
-    }),
+    attend: buildTrainingAttention(
+      graph,
+      config,
+      { queryPlaces, queryRows, keyPlaces, keyRows, mask },
+      options.recompute,
+    ),
     keepRows: (rows) =>
       graph.gatherRows(rows, kept, keptInverse, { padding: "any", inversePadding: "zero" }),
   });

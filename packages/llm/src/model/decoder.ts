@@ -32,6 +32,12 @@ export type BaseWeights = "float32" | "float16" | "int8" | "int4";
  */
 export type QuantisedKernel = "widened" | "integer";
 
+/**
+ * What the reverse pass computes again instead of keeping: the weights of attention, H·T values per row and layer, at one or two
+ * percent more time, or whole layers, at a third more.
+ */
+export type Recompute = "nothing" | "attention" | "layers";
+
 /** How a decoder is built. */
 export interface BuildDecoderOptions {
   readonly graph: Graph;
@@ -42,8 +48,8 @@ export interface BuildDecoderOptions {
   readonly baseWeights?: BaseWeights | undefined;
   /** Default `integer`. */
   readonly quantisedKernel?: QuantisedKernel | undefined;
-  /** Computes each layer again in the reverse pass. Default false. */
-  readonly isCheckpointed?: boolean | undefined;
+  /** What the reverse pass computes again. Default `nothing`. */
+  readonly recompute?: Recompute | undefined;
   readonly inputs: {
     /** int64 [N]. */
     readonly ids: Tensor;
@@ -71,7 +77,7 @@ export function buildDecoder(options: BuildDecoderOptions): Tensor {
     const build = (): Tensor =>
       graph.withScope(`model.layers.${layer}`, () => buildLayer(options, weights, layer, input));
     // The last layer is pulled back at once: computing it again would save nothing.
-    const isRepeated = options.isCheckpointed === true && layer < config.layers - 1;
+    const isRepeated = options.recompute === "layers" && layer < config.layers - 1;
     x = isRepeated ? graph.checkpoint(input, build) : build();
   }
   const normed = graph.rmsNorm(x, weights.vector("model.norm.weight", config.hidden), config.eps);
@@ -245,33 +251,39 @@ export function buildTrainingAttention(
     /** Additive mask [T, T]. */
     readonly mask: Tensor;
   },
+  recompute: Recompute = "nothing",
 ): (attention: AttentionInputs) => Tensor {
   const { heads, kvHeads, headDim } = config;
   const groupedRows: Dim = `${heads / kvHeads}*T`;
   // Nothing depends on padded places: their keys are masked, their rows dropped. Every row has a place.
   const anyPadding = { padding: "any", inversePadding: "any" } as const;
-  return ({ layer, q, k, v }) =>
-    graph.withScope(`model.layers.${layer}.self_attn`, () => {
-      const N = q.shape[0] ?? 1;
-      const place = (rows: Tensor, kind: "query" | "key"): Tensor =>
-        graph.gatherRows(
-          graph.reshape(rows, [-1, headDim]),
-          inputs[`${kind}Places`],
-          inputs[`${kind}Rows`],
-          anyPadding,
-        );
-      const queries = graph.reshape(place(q, "query"), ["B", kvHeads, groupedRows, headDim]);
-      const keys = place(k, "key"); // [B, G, T, D]
-      const values = place(v, "key");
-      const scores = graph.matMul(queries, keys, { transposeB: true, scale: headDim ** -0.5 });
-      const masked = graph.add(graph.reshape(scores, ["B", heads, "T", "T"]), inputs.mask);
-      const weights = graph.reshape(graph.softmax(masked), ["B", kvHeads, groupedRows, "T"]);
-      const context = graph.matMul(weights, values); // [B, G, (H/G)·T, D]
-      const flat = graph.reshape(context, [-1, headDim]);
-      const rows = graph.gatherRows(flat, inputs.queryRows, inputs.queryPlaces, {
-        padding: "any",
-        inversePadding: "zero",
-      });
-      return graph.reshape(rows, [N, heads * headDim]);
+  const mix = ({ q, k, v }: AttentionInputs): Tensor => {
+    const N = q.shape[0] ?? 1;
+    const place = (rows: Tensor, kind: "query" | "key"): Tensor =>
+      graph.gatherRows(
+        graph.reshape(rows, [-1, headDim]),
+        inputs[`${kind}Places`],
+        inputs[`${kind}Rows`],
+        anyPadding,
+      );
+    const queries = graph.reshape(place(q, "query"), ["B", kvHeads, groupedRows, headDim]);
+    const keys = place(k, "key"); // [B, G, T, D]
+    const values = place(v, "key");
+    const scores = graph.matMul(queries, keys, { transposeB: true, scale: headDim ** -0.5 });
+    const masked = graph.add(graph.reshape(scores, ["B", heads, "T", "T"]), inputs.mask);
+    const weights = graph.reshape(graph.softmax(masked), ["B", kvHeads, groupedRows, "T"]);
+    const context = graph.matMul(weights, values); // [B, G, (H/G)·T, D]
+    const flat = graph.reshape(context, [-1, headDim]);
+    const rows = graph.gatherRows(flat, inputs.queryRows, inputs.queryPlaces, {
+      padding: "any",
+      inversePadding: "zero",
     });
+    return graph.reshape(rows, [N, heads * headDim]);
+  };
+  return (attention) =>
+    graph.withScope(`model.layers.${attention.layer}.self_attn`, () =>
+      recompute === "attention"
+        ? graph.checkpoint(attention.q, () => mix(attention))
+        : mix(attention),
+    );
 }

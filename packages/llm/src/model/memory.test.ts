@@ -18,7 +18,7 @@ describe("predicted memory", () => {
   test.each([
     [508, {}],
     [1104, { tokens: 1536, longest: 192, labelled: 464 }],
-    [618, { tokens: 1536, longest: 192, labelled: 464, isCheckpointed: true }],
+    [618, { tokens: 1536, longest: 192, labelled: 464, recompute: "layers" as const }],
   ])("is within a fifth of the %i MB that were measured", (measuredMb, changes) => {
     const { totalBytes } = estimateDecoderMemory({ ...question, ...changes });
     expect(Math.abs(totalBytes / (measuredMb * 1e6) - 1)).toBeLessThan(0.2);

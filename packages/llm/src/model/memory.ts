@@ -7,7 +7,7 @@
 import { QtuneError } from "@qtune/base";
 import type { ModelConfig } from "../config/model-config.ts";
 import { hasIntegerDotProduct } from "@qtune/graph";
-import type { BaseWeights, QuantisedKernel } from "./decoder.ts";
+import type { BaseWeights, QuantisedKernel, Recompute } from "./decoder.ts";
 
 /** What is to be run. */
 export interface MemoryQuestion {
@@ -18,8 +18,8 @@ export interface MemoryQuestion {
   readonly quantisedKernel?: QuantisedKernel | undefined;
   /** Whether a reverse pass is run. */
   readonly isTraining: boolean;
-  /** Whether layers are computed again in it. Default false. */
-  readonly isCheckpointed?: boolean | undefined;
+  /** What it computes again. Default `nothing`. */
+  readonly recompute?: Recompute | undefined;
   /** Tokens of a micro-batch. */
   readonly tokens: number;
   /** Longest sequence of a micro-batch. */
@@ -74,11 +74,13 @@ function countWeightBytes({
 
 /** Values held per row at the peak: what waits for the reverse pass, and the work of the layer under way. */
 function heldPerRow(question: MemoryQuestion): number {
-  const { config, isTraining, isCheckpointed = false } = question;
+  const { config, longest, isTraining, recompute = "nothing" } = question;
   const underWay = (isTraining ? 2 : 1) * valuesPerRow(question);
   if (!isTraining) return underWay;
-  if (isCheckpointed) return underWay + valuesPerRow(question) + config.layers * config.hidden;
-  return underWay + config.layers * valuesPerRow(question);
+  if (recompute === "layers")
+    return underWay + valuesPerRow(question) + config.layers * config.hidden;
+  const attention = recompute === "attention" ? config.heads * longest : 0;
+  return underWay + config.layers * (valuesPerRow(question) - attention);
 }
 
 /** Values that one layer keeps per row: residuals and norms, attention, and the four of the gated MLP. */
@@ -100,7 +102,7 @@ export function assertMemory(question: MemoryQuestion, availableBytes: number): 
     "resource_exhausted",
     `this run needs about ${gigabytes(estimate.totalBytes)} (weights ${gigabytes(estimate.weightBytes)}, activations ` +
       `${gigabytes(estimate.activationBytes)}, logits ${gigabytes(estimate.logitBytes)}) but ${gigabytes(availableBytes)} are free; ` +
-      `use fewer tokens per micro-batch than ${question.tokens}, ${question.isCheckpointed === true ? "" : "compute layers again in the reverse pass, "}keep the base weights in int8 or int4, or take a smaller model`,
+      `use fewer tokens per micro-batch than ${question.tokens}, ${question.recompute === "layers" ? "" : "compute layers again in the reverse pass, "}keep the base weights in int8 or int4, or take a smaller model`,
     { where: "memory", details: { ...estimate, availableBytes } },
   );
 }

@@ -43,7 +43,7 @@ import { findNonFinite, nonFiniteError } from "./non-finite.ts";
 import { createPatientExecutor } from "./patient-executor.ts";
 import { type RunIdentity, assertSameRun, describeRun, writeRunFiles } from "./run-files.ts";
 import { type TrainingData, loadTrainingData } from "./training-data.ts";
-import { assertTrainingFits } from "../plan/plan-memory.ts";
+import { assertTrainingFits, chooseRecompute } from "../plan/plan-memory.ts";
 
 /** What a training needs. */
 export interface TrainingOptions extends Abortable {
@@ -194,7 +194,7 @@ async function prepareRun(options: TrainingOptions): Promise<Run> {
         );
   const program = await createTrainingProgram({
     ...decoderOf(model),
-    isCheckpointed: config.train.gradientCheckpointing,
+    recompute: chooseRecompute(config.train, order),
     onLinear: (call) => adapter.onLinear(call),
     hostOperations: circuits.handlers,
     threads: config.train.threads,

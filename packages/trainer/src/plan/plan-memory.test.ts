@@ -3,9 +3,10 @@ import { describe, expect, test } from "vitest";
 import { createBatchOrder } from "../data/batches.ts";
 import type { Sample } from "../data/example.ts";
 import { createTinyModel, tinyRun } from "../tiny-model.fixture.ts";
-import { assertTrainingFits, estimateTrainingMemory } from "./plan-memory.ts";
+import { assertTrainingFits, chooseRecompute, estimateTrainingMemory } from "./plan-memory.ts";
 
-const model = createTinyModel();
+const tiny = createTinyModel();
+const model = { ...tiny, config: { ...tiny.config, layers: 8 } };
 const samples = [20, 20, 20, 300].map((length, k): Sample => {
   const ids = new Int32Array(length).fill(5);
   const labels = ids.map((id, t) => (t < 10 ? -100 : id));
@@ -41,5 +42,23 @@ describe("predicted memory of a training", () => {
       /needs about .* are free; use fewer tokens.*\(train\.microBatchTokens, train\.gradientCheckpointing, train\.baseWeights, model\)/,
     );
     expect(() => assertTrainingFits(config, model, order, memory.totalBytes)).not.toThrow();
+  });
+});
+
+describe("what is computed again in the reverse pass", () => {
+  const choose = (gradientCheckpointing: boolean, longest: number) => {
+    const config = tinyRun({
+      source: "-",
+      adapter: { kind: "lora", rank: 2 },
+      train: { gradientCheckpointing },
+    });
+    const chosen = samples.filter(({ ids }) => ids.length <= longest);
+    return chooseRecompute(config.train, createBatchOrder(chosen, config.train, createRandom(1)));
+  };
+
+  test("is attention where an example is long, layers where that is asked for", () => {
+    expect(choose(false, 20)).toBe("nothing");
+    expect(choose(false, 300)).toBe("attention");
+    expect(choose(true, 20)).toBe("layers");
   });
 });

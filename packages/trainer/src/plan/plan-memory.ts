@@ -4,6 +4,7 @@ import {
   type MemoryQuestion,
   assertMemory,
   estimateDecoderMemory,
+  type Recompute,
 } from "@qtune/llm";
 import { QtuneError } from "@qtune/base";
 import type { RunConfig } from "../config/run-config.ts";
@@ -45,6 +46,20 @@ export function assertTrainingFits(
   }
 }
 
+/** Sequences from this length on have their attention weights computed again: less would gain little memory. */
+const longAttention = 256;
+
+/** Chooses what the reverse pass of a training computes again. */
+export function chooseRecompute(
+  { gradientCheckpointing }: RunConfig["train"],
+  order: BatchOrder,
+): Recompute {
+  if (gradientCheckpointing) return "layers";
+  for (let step = 0; step < order.stepsPerEpoch; step++)
+    if (order.batch(step).some(({ ids }) => ids.length >= longAttention)) return "attention";
+  return "nothing";
+}
+
 function largestQuestion(
   { train }: RunConfig,
   model: TrainerModel,
@@ -54,7 +69,7 @@ function largestQuestion(
     config: model.config,
     baseWeights: train.baseWeights,
     isTraining: true,
-    isCheckpointed: train.gradientCheckpointing,
+    recompute: chooseRecompute(train, order),
   };
   let largest: MemoryQuestion = { ...common, tokens: 1, longest: 1, labelled: 1 };
   let most = 0;
