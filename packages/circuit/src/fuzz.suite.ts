@@ -279,7 +279,8 @@ function toText(circuit: Circuit): string {
   );
 }
 
-/** Nothing that OpenQASM 3 writes in another form: dense unitaries, conditions of one part or none. */
+/** Nothing that OpenQASM 3 writes in another form: dense unitaries, conditions of one part or none, or over no bits. */
 function isPlain(circuit: Circuit): boolean {
-  return !/"kind":"unitary"|"of":\[(?:\]|\{(?:[^{}]|\{[^{}]*\})*\}\])/.test(toText(circuit));
+  const text = toText(circuit);
+  return !/"kind":"unitary"|"clbits":\[\]|"of":\[(?:\]|\{(?:[^{}]|\{[^{}]*\})*\}\])/.test(text);
 }

@@ -3,7 +3,7 @@
  * decimal strings, and only they. What comes from outside is checked for shape here and for sense by `validateCircuit`.
  */
 import { type Issue, QtuneError } from "@qtune/base";
-import { isBoundAngle } from "./angle.ts";
+import { addAngles, type Angle, isBoundAngle } from "./angle.ts";
 import type { Circuit, GateOperation, Operation } from "./circuit.ts";
 import { findGate } from "./gate-table.ts";
 import { findJsonPlaces } from "./text/json-place.ts";
@@ -253,12 +253,10 @@ class ShapeReader {
     };
   };
 
-  readonly #angle: Read<
-    number | { constant: number; terms: readonly { parameter: string; coefficient: number }[] }
-  > = (value, where) => {
+  readonly #angle: Read<Angle> = (value, where) => {
     if (typeof value === "number") return value;
     const fields = this.#fields(value, where, ["constant", "terms"]) ?? {};
-    return {
+    const affine = {
       constant: this.#number(fields["constant"], `${where}.constant`),
       terms: this.#list(fields["terms"], `${where}.terms`, (item, at) => {
         const term = this.#fields(item, at, ["parameter", "coefficient"]) ?? {};
@@ -268,6 +266,7 @@ class ShapeReader {
         };
       }),
     };
+    return addAngles(affine, 0); // terms in order, none twice, none that is 0
   };
 
   readonly #control: Read<{ qubit: number; value: 0 | 1 }> = (value, where) => {

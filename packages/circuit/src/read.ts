@@ -142,8 +142,8 @@ export function detectFormat(text: string): CircuitFormat {
   if (/^(QINIT|CREG)\b/.test(head)) return detectOriginirDialect(text);
   const version = /^OPENQASM\s+(\d+)/.exec(head)?.[1];
   if (version !== undefined) return version === "2" ? "qasm2" : "qasm3";
-  // without a version line: what only OpenQASM 3 has
-  return /^[ \t]*(?:qubit|bit|input|output|const|let|def|defcal|cal|for|while|ctrl|int|uint|float|angle|bool|duration|stretch|array|box|extern|gphase|pragma|#pragma|switch)\b|\$\d/m.test(
+  // without a version line: what only OpenQASM 3 has, names like θ among it
+  return /^[^/\n]*[^\u0000-\u007f\ufeff]|^[ \t]*(?:qubit|bit|input|output|const|let|def|defcal|cal|for|while|ctrl|int|uint|float|angle|bool|duration|stretch|array|box|extern|gphase|pragma|#pragma|switch)\b|\$\d/m.test(
     text,
   )
     ? "qasm3"

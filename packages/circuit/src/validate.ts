@@ -257,6 +257,8 @@ function checkOperation(
       return;
     case "while":
       checkCondition(check, place(".condition"), operation.condition, scope, 0);
+      if (!readsBits(operation.condition))
+        check.report(place(".condition"), "a condition over classical bits", "a constant one");
       if (!Number.isInteger(operation.maxIterations) || operation.maxIterations < 0) {
         check.report(place(".maxIterations"), "a whole number", String(operation.maxIterations));
       }
@@ -463,6 +465,20 @@ function checkAngle(check: Checker, where: string, angle: Angle, scope: Scope): 
   }
 }
 
+/** A loop over a condition that reads no bit never ends or never starts. */
+function readsBits(condition: Condition): boolean {
+  switch (condition.kind) {
+    case "not":
+      return readsBits(condition.of);
+    case "and":
+    case "or":
+    case "xor":
+      return condition.of.some(readsBits);
+    default:
+      return true; // that it has a bit is checked where it stands
+  }
+}
+
 function checkCondition(
   check: Checker,
   where: string,
@@ -478,6 +494,8 @@ function checkCondition(
     case "equals":
     case "less":
     case "greater":
+      if (condition.clbits.length === 0)
+        check.report(`${where}.clbits`, "at least one classical bit", "none");
       checkClbits(check, where, condition.clbits, scope);
       return;
     case "not":

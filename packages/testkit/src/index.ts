@@ -1,3 +1,10 @@
+export {
+  type BrowserPage,
+  bundleForBrowser,
+  type Chrome,
+  findChrome,
+  openPage,
+} from "./browser.ts";
 export { dataRoot, findData, printSkipReason, wantsSlowTests } from "./data.ts";
 export { centralDifferences, type DifferenceOptions, relativeDistance } from "./gradient.ts";
 export { expectGolden } from "./golden.ts";

@@ -99,6 +99,7 @@ export function forEachStatement(
   let first = true;
   while (reader.token.kind !== "end") {
     const begin = reader.token.start;
+    let isRead = false;
     try {
       const behind = reader.token.kind === "name" ? quick(begin) : undefined;
       if (behind !== undefined) {
@@ -108,12 +109,14 @@ export function forEachStatement(
       }
       const isVersion = first && isWord(reader, "OPENQASM");
       first = false;
-      visit(isVersion ? readVersion(reader) : readStatementOrScope(reader));
+      const statement = isVersion ? readVersion(reader) : readStatementOrScope(reader);
+      isRead = true;
+      visit(statement);
     } catch (error) {
       if (!(error instanceof StatementFault)) throw error;
       reader.depth = 0;
       if (source.problems > 10 * source.maxIssues) return;
-      recover(reader, begin);
+      if (!isRead) recover(reader, begin); // else the fault is in what it means, and the next one stands ready
     }
   }
 }

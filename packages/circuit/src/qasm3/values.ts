@@ -220,7 +220,7 @@ function orderBits(operator: "<" | ">", bits: readonly Bit[], value: bigint): bo
     if (prefix === true) return true;
     if (prefix !== false) alternatives.push(prefix);
   }
-  return { kind: "or", of: alternatives };
+  return alternatives.length === 0 ? false : { kind: "or", of: alternatives };
 }
 
 // ---- operators ---------------------------------------------------------------------------------------------------

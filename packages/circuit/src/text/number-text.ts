@@ -84,7 +84,7 @@ export function printAngle(
     const sign = coefficient < 0 ? "-" : text === "" ? "" : "+";
     text += `${sign}${size === 1 ? "" : `${printNumber(size, style)}*`}${name(parameter)}`;
   }
-  if (angle.constant !== 0) {
+  if (angle.constant !== 0 || text === "") {
     const constant = printNumber(angle.constant, style);
     text += constant.startsWith("-") || text === "" ? constant : `+${constant}`;
   }
