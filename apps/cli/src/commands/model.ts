@@ -1,5 +1,14 @@
+import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { loadTokenizer, modelTable, openModel } from "@qtune/llm";
+import {
+  type BaseQuality,
+  findBaseQuality,
+  loadTokenizer,
+  measureBaseQuality,
+  modelTable,
+  openModel,
+  saveBaseQuality,
+} from "@qtune/llm";
 import { defineAction } from "../command.ts";
 import { printBytes } from "../output.ts";
 
@@ -47,8 +56,13 @@ export function addModel(program: Command, signal: AbortSignal): void {
       .command("show")
       .description("architecture, sizes, tensors, tokenizer of a model")
       .argument("<source>", sources),
-  ).option("--tensors", "lists every tensor");
-  defineAction<{ offline?: boolean; tensors?: boolean }>(
+  )
+    .option("--tensors", "lists every tensor")
+    .option(
+      "--measure <file>",
+      "measures the perplexity of a text for each way to keep the weights; shown from then on",
+    );
+  defineAction<{ offline?: boolean; tensors?: boolean; measure?: string }>(
     show,
     signal,
     async ([source = ""], options, context) => showModel(source, options, context),
@@ -64,7 +78,11 @@ function offline(command: Command): Command {
 
 async function showModel(
   source: string,
-  options: { readonly offline?: boolean; readonly tensors?: boolean },
+  options: {
+    readonly offline?: boolean;
+    readonly tensors?: boolean;
+    readonly measure?: string;
+  },
   { output, signal }: Parameters<Parameters<typeof defineAction>[2]>[2],
 ): Promise<void> {
   const model = await openModel(source, {
@@ -81,6 +99,21 @@ async function showModel(
     }));
     const sizes = tensors.map((tensor) => tensor.shape.reduce((product, dim) => product * dim, 1));
     const parameters = sizes.reduce((sum, size) => sum + size, 0);
+    const { sha256 } = model.identity;
+    let quality = await findBaseQuality(sha256);
+    if (options.measure !== undefined) {
+      quality = await measureBaseQuality({
+        config: model.config,
+        tensors: model.tensors.tensors,
+        weightStore: model.weightStore,
+        sha256,
+        tokenizer,
+        text: await readFile(options.measure, "utf8"),
+        signal,
+        onProgress: output.progress,
+      });
+      await saveBaseQuality(quality);
+    }
     const types = [...new Set(tensors.map((tensor) => tensor.dtype))].sort();
     const document = {
       source,
@@ -89,6 +122,7 @@ async function showModel(
       parameters,
       types,
       vocabulary: tokenizer.vocabSize,
+      quality: quality ?? null,
       tensors,
     };
     output.result(document, () => {
@@ -100,6 +134,7 @@ async function showModel(
         `rope theta ${model.config.rope.theta}, scaling ${model.config.rope.scaling.kind}; head ${model.config.tied ? "tied to the embedding" : "of its own"}`,
         `sha256 ${model.identity.sha256}${model.identity.licence === undefined ? "" : `; licence ${model.identity.licence}`}`,
       ];
+      lines.push(...printQuality(quality));
       if (options.tensors === true)
         lines.push(
           ...tensors.map(
@@ -111,4 +146,17 @@ async function showModel(
   } finally {
     await model.close();
   }
+}
+
+function printQuality(quality: BaseQuality | undefined): readonly string[] {
+  if (quality === undefined)
+    return ["base weights: not measured; --measure FILE compares their perplexities on a text"];
+  const { tokens, windowTokens, textSha256 } = quality;
+  return [
+    `base weights, perplexity of ${tokens} tokens in windows of ${windowTokens} (text ${textSha256.slice(0, 8)}):`,
+    ...quality.rows.map(({ baseWeights, perplexity, change }) => {
+      const percent = `${change < 0 ? "" : "+"}${(100 * change).toFixed(2)} %`;
+      return `  ${baseWeights.padEnd(8)} ${perplexity.toFixed(4).padStart(12)}  ${percent.padStart(10)}`;
+    }),
+  ];
 }
