@@ -40,6 +40,10 @@ export function laneMatrix<T>(
   controlMask: usize, controlValue: usize, coefficients: usize, scratch: usize, tile: usize, outerMask: usize, outerValue: usize,
 ): void {
   if ((tile & outerMask) != outerValue) return;
+  if (k == 1 && flips == 1 && controlMask == 0) {
+    lanePairs<T>(psi, plane, vectors, <usize>load<i32>(qubits), coefficients);
+    return;
+  }
   const dim = <usize>1 << k;
   const terms = dim * flips;
   const offsets = scratch + 32 * terms;
@@ -113,6 +117,31 @@ export function laneMatrix<T>(
       v128.store(at1, v128.sub<T>(rr1, ii1));
       v128.store(at1 + plane, v128.add<T>(ri1, ir1));
       c += 2 * row;
+    }
+  }
+}
+
+/** A matrix of one qubit that is no lane, everywhere: nothing but loads, arithmetic and stores. */
+function lanePairs<T>(psi: usize, plane: usize, vectors: usize, qubit: usize, coefficients: usize): void {
+  const ar = v128.load(coefficients);
+  const ai = v128.load(coefficients, 16);
+  const br = v128.load(coefficients, 32);
+  const bi = v128.load(coefficients, 48);
+  const cr = v128.load(coefficients, 64);
+  const ci = v128.load(coefficients, 80);
+  const dr = v128.load(coefficients, 96);
+  const di = v128.load(coefficients, 112);
+  const stride = <usize>16 << qubit;
+  for (let base: usize = 0; base < vectors << 4; base += stride << 1) {
+    for (let at = psi + base; at < psi + base + stride; at += 16) {
+      const xr = v128.load(at);
+      const xi = v128.load(at + plane);
+      const yr = v128.load(at + stride);
+      const yi = v128.load(at + stride + plane);
+      v128.store(at, nmadd<T>(bi, yi, madd<T>(br, yr, nmadd<T>(ai, xi, v128.mul<T>(ar, xr)))));
+      v128.store(at + plane, madd<T>(bi, yr, madd<T>(br, yi, madd<T>(ai, xr, v128.mul<T>(ar, xi)))));
+      v128.store(at + stride, nmadd<T>(di, yi, madd<T>(dr, yr, nmadd<T>(ci, xi, v128.mul<T>(cr, xr)))));
+      v128.store(at + stride + plane, madd<T>(di, yr, madd<T>(dr, yi, madd<T>(ci, xr, v128.mul<T>(cr, xi)))));
     }
   }
 }

@@ -31,7 +31,7 @@ export interface StateVectorOptions extends BackendOptions {
   readonly precision?: Precision | undefined;
   /** Most bytes that the state may take. Default 3 GiB. */
   readonly memoryBytes?: number | undefined;
-  /** Qubits up to which gates are fused. Default 3 below 20 qubits, else 4. */
+  /** Qubits up to which gates are fused. Default 3 below 14 qubits, where compiling counts, else 4. */
   readonly fuseQubits?: number | undefined;
   /** Qubits of a tile. Default: 14 in float32, 13 in float64, both planes in half of a level-2 cache of 512 KiB. */
   readonly tileQubits?: number | undefined;
@@ -105,7 +105,7 @@ export class StateVectorEngine implements Engine {
     this.#backend = createBackend({ ...options, threads: isLarge ? options.threads : 1 });
     this.#state = align(this.#backend.firstAddress);
     this.#plane = 2 ** this.#held * bytesOf(precision);
-    this.#fuseQubits = options.fuseQubits ?? (n < 20 ? 3 : 4);
+    this.#fuseQubits = options.fuseQubits ?? (n < 14 ? 3 : 4);
     this.#backend.reserve(this.#state + 2 * this.#plane);
     this.reset();
   }
