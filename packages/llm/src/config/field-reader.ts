@@ -7,8 +7,8 @@ export interface FieldReader {
   has(key: string): boolean;
   /** The field as it is. */
   raw(key: string): unknown;
-  /** An integer ≥ 1. */
-  count(key: string, fallback?: number): number;
+  /** An integer ≥ 1, at most `most`. */
+  count(key: string, fallback?: number, most?: number): number;
   /** A finite number > 0. */
   positive(key: string, fallback?: number): number;
   flag(key: string, fallback: boolean): boolean;
@@ -50,8 +50,10 @@ export function createFieldReader(
     return harmless;
   }
 
-  const isCount = (value: unknown): value is number =>
-    Number.isSafeInteger(value) && Number(value) >= 1;
+  const isCount =
+    (most: number) =>
+    (value: unknown): value is number =>
+      Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= most;
   const isPositive = (value: unknown): value is number =>
     typeof value === "number" && Number.isFinite(value) && value > 0;
   const isFlag = (value: unknown): value is boolean => typeof value === "boolean";
@@ -60,7 +62,10 @@ export function createFieldReader(
     has,
     complain,
     raw: (key) => json[key],
-    count: (key, fallback) => read(key, fallback, "an integer of at least 1", isCount, 1),
+    count: (key, fallback, most = Number.MAX_SAFE_INTEGER) => {
+      const range = most < Number.MAX_SAFE_INTEGER ? `from 1 to ${most}` : "of at least 1";
+      return read(key, fallback, `an integer ${range}`, isCount(most), 1);
+    },
     positive: (key, fallback) => read(key, fallback, "a number above 0", isPositive, 1),
     flag: (key, fallback) => read(key, fallback, "true or false", isFlag, fallback),
     text: (key) => (typeof json[key] === "string" ? json[key] : undefined),

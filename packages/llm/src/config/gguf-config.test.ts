@@ -135,4 +135,10 @@ describe("parseGgufConfig", () => {
     );
     await expect(read(llama, {})).rejects.toThrow(/token_embd\.weight/);
   });
+
+  test("refuses a billion layers before it lists their weights", async () => {
+    await expect(read({ ...llama, "llama.block_count": count(1e9) })).rejects.toThrow(
+      "llama.block_count: expected at most 1024 but was given 1000000000",
+    );
+  });
 });

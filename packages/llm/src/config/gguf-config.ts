@@ -1,7 +1,12 @@
 /** The configuration inside a GGUF file, as the same ModelConfig that `config.json` gives. */
 import { type Issue, QtuneError, suggest } from "@qtune/base";
 import type { GgufFile, GgufValue } from "@qtune/weights";
-import type { Architecture, ModelConfig, RopeScaling } from "./model-config.ts";
+import {
+  maxLayers,
+  type Architecture,
+  type ModelConfig,
+  type RopeScaling,
+} from "./model-config.ts";
 
 /** Architectures by their GGUF name. Mistral files call themselves llama. */
 const architectures: Readonly<Record<string, Architecture>> = {
@@ -39,9 +44,18 @@ export async function parseGgufConfig(gguf: GgufFile, file: string): Promise<Mod
       hint: "mixtures of experts are not supported",
     });
   }
+  const layers = fields.count("block_count");
+  if (layers > maxLayers) {
+    issues.push({
+      where: `${name}.block_count`,
+      file,
+      expected: `at most ${maxLayers}`,
+      given: String(layers),
+    });
+  }
   const config: ModelConfig = {
     architecture,
-    layers: fields.count("block_count"),
+    layers,
     hidden,
     heads,
     kvHeads: fields.count("attention.head_count_kv", heads),

@@ -3,6 +3,9 @@
  * (parse-config.ts) and the metadata of a GGUF file (gguf-config.ts) give the same value.
  */
 
+/** Most layers of a model: ten times those of the deepest there are, and few enough to list their weights. */
+export const maxLayers = 1024;
+
 /** Families the engine runs. `llama` covers Llama 2 and 3.x, TinyLlama, SmolLM2 and MiniMind2. */
 export type Architecture = "llama" | "mistral" | "qwen2" | "qwen3";
 

@@ -154,6 +154,7 @@ describe("parseModelConfig", () => {
     ["heads that do not divide", { num_key_value_heads: 3 }, /divisor of num_attention_heads = 8/],
     ["an odd head width", { hidden_size: 72 }, /head_dim: expected an even integer/],
     ["a size of zero", { num_hidden_layers: 0 }, /num_hidden_layers/],
+    ["a billion layers", { num_hidden_layers: 1e9 }, /expected an integer from 1 to 1024/],
     [
       "a token id outside the vocabulary",
       { eos_token_id: 600 },

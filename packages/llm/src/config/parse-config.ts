@@ -1,7 +1,7 @@
 /** Reads `config.json` (and `generation_config.json`) of a Hugging Face model, both generations, into a ModelConfig. */
 import { type Issue, QtuneError, suggest } from "@qtune/base";
 import { createFieldReader, type FieldReader, isJsonObject } from "./field-reader.ts";
-import type { Architecture, ModelConfig } from "./model-config.ts";
+import { maxLayers, type Architecture, type ModelConfig } from "./model-config.ts";
 import { parseRope } from "./parse-rope.ts";
 
 /** What differs between families; the rest is read from the file. */
@@ -101,7 +101,7 @@ function readConfig(
     tokenIds(generation[key] ?? fields.raw(key), key, fields);
   return {
     architecture: family.architecture,
-    layers: fields.count("num_hidden_layers"),
+    layers: fields.count("num_hidden_layers", undefined, maxLayers),
     hidden,
     heads,
     kvHeads: fields.count("num_key_value_heads", heads),
