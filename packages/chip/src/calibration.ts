@@ -201,8 +201,8 @@ function validateTimes(values: QubitCalibration["values"], where: string): reado
   return [
     {
       where: `${where}.t2Us`,
-      expected: `T2 of at most 2 T1 = ${2 * t1} us`,
-      given: `${t2} us`,
+      expected: `T2 of at most 2 T1 = ${Number((2 * t1).toPrecision(6))} us`,
+      given: `${Number(t2.toPrecision(6))} us`,
       hint: "T2 cannot exceed 2 T1; check the units (us) or leave t2Us null",
     },
   ];

@@ -74,6 +74,8 @@ export type { NoiseOptions, NoisyProgramTemplate } from "./noise/build-noisy-pro
 export { buildNoisyProgram, createNoisyProgramTemplate } from "./noise/build-noisy-program.ts";
 export type { PredictedFidelity } from "./predicted-fidelity.ts";
 export { predictedFidelity } from "./predicted-fidelity.ts";
+export { hasCrosstalk } from "./noise/crosstalk.ts";
+export { crosstalkCost } from "./noise/crosstalk-cost.ts";
 export type { ExactOptions } from "./reference/exact-distribution.ts";
 export { exactDistribution } from "./reference/exact-distribution.ts";
 export { scheduleNative } from "./fit/schedule-native.ts";

@@ -1,4 +1,6 @@
 import type { CalibrationSnapshot } from "./calibration.ts";
+import type { ChipModel } from "./chip-model.ts";
+import { crosstalkCost } from "./noise/crosstalk-cost.ts";
 import { defaultKnobs, resolveKnobs, type NoiseKnobs } from "./noise/knobs.ts";
 import { type NoiseRates, createNoiseRates } from "./noise/noise-rates.ts";
 import type { ScheduledCircuit } from "./scheduled-circuit.ts";
@@ -12,6 +14,8 @@ export interface PredictedFidelity {
   readonly twoQubit: number;
   readonly idle: number;
   readonly readout: number;
+  /** What crosstalk leaves; 1 where it is off. */
+  readonly crosstalk: number;
 }
 
 /**
@@ -19,8 +23,9 @@ export interface PredictedFidelity {
  *
  * Maths:  product over gates of average fidelities (times what the extra factors leave), over waits
  *         of the average fidelity 1/2 + e^{−t/T1}/6 + e^{−t/Tm − (σt)²/2}/3, over measured bits of
- *         1 − (P(1|0) + P(0|1))/2. Waits before the first gate of a qubit cost nothing.
- * Range:  an estimate for ranking: errors of a real run can cancel (echoes) or be invisible in the
+ *         1 − (P(1|0) + P(0|1))/2, and {@link crosstalkCost}. Waits before the first gate of a qubit cost nothing.
+ * Range:  crosstalk counts where `company` says on which chip, and beside what, the schedule runs;
+ *         an estimate for ranking: errors of a real run can cancel (echoes) or be invisible in the
  *         outcome.
  * Cost:   O(instructions).
  */
@@ -28,6 +33,7 @@ export function predictedFidelity(
   scheduled: ScheduledCircuit,
   snapshot: CalibrationSnapshot,
   knobs: Partial<NoiseKnobs> = defaultKnobs,
+  company?: { readonly chip: ChipModel; readonly beside?: readonly ScheduledCircuit[] },
 ): PredictedFidelity {
   const rates = createNoiseRates(snapshot, resolveKnobs(knobs));
   let singleQubit = 1;
@@ -68,7 +74,12 @@ export function predictedFidelity(
         instruction satisfies never;
     }
   }
-  return { total: singleQubit * twoQubit * idle * readout, singleQubit, twoQubit, idle, readout };
+  const crosstalk =
+    company === undefined
+      ? 1
+      : Math.exp(-crosstalkCost(scheduled, { ...company, snapshot, knobs }));
+  const total = singleQubit * twoQubit * idle * readout * crosstalk;
+  return { total, singleQubit, twoQubit, idle, readout, crosstalk };
 }
 
 function pulseFidelity(rates: NoiseRates, qubit: number): number {

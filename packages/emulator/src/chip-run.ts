@@ -6,6 +6,7 @@ import { QtuneError, assertFinite, assertLength, throwIfAborted, yieldToOthers }
 import {
   type CalibrationSnapshot,
   type ChipModel,
+  type NoiseKnobs,
   chipJobSeconds,
   validateShots,
 } from "@qtune/chip";
@@ -90,6 +91,8 @@ export interface PlacementOptions {
   readonly chip: ChipModel;
   readonly snapshot?: CalibrationSnapshot | undefined;
   readonly packing?: PackingOptions | undefined;
+  /** What differs from the knobs of the chip: crosstalk counts in placing. */
+  readonly knobs?: Partial<NoiseKnobs> | undefined;
 }
 
 /** Places the tasks of a batch and slices them into chip jobs. Effect: pure; see {@link planChipJobs}. */
@@ -101,6 +104,7 @@ export function planChipBatch(prepared: ChipBatch, options: PlacementOptions): C
     items: prepared.tasks.map(({ measured }) => ({ shape: measured })),
     seed: prepared.seed,
     packing: options.packing,
+    knobs: options.knobs,
   });
 }
 

@@ -12,6 +12,7 @@ import {
   type NoisyProgramTemplate,
   buildNoisyProgram,
   createNoisyProgramTemplate,
+  hasCrosstalk,
   newestSnapshot,
   resolveKnobs,
 } from "@qtune/chip";
@@ -96,10 +97,7 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
   const snapshot = options.snapshot ?? newestSnapshot(chip);
   const knobs = options.knobs ?? {};
   const resolved = resolveKnobs(chip.knobs, knobs);
-  const hasCrosstalk =
-    resolved.crosstalkPhaseRad !== 0 ||
-    resolved.simultaneousCzFactor !== 1 ||
-    resolved.driveCrosstalk !== 0;
+  const neighboursMatter = hasCrosstalk(snapshot, resolved);
   const prepared = new WeakMap<Circuit, Map<string, Prepared>>();
 
   const prepare = (circuit: Circuit, place: PlannedPlace): Prepared => {
@@ -131,7 +129,7 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
     beside: readonly ChipTask[],
   ): NoisyProgram => {
     const { compiled, open, noisy } = prepare(circuit, place);
-    if (hasCrosstalk && beside.length > 0) {
+    if (neighboursMatter && beside.length > 0) {
       const neighbours = beside.map((other) =>
         bindCompiled(prepare(other.circuit, other.place).compiled, other.values),
       );
@@ -147,7 +145,7 @@ export function createTaskRunner(options: TaskRunnerOptions): TaskRunner {
   };
 
   return {
-    hasCrosstalk,
+    hasCrosstalk: neighboursMatter,
     knobs: resolved,
     program: (task, beside = []) => programOf(task, beside),
     compile: (circuit, place) => prepare(circuit, place).compiled,

@@ -1,7 +1,7 @@
 /**
  * Times the packer and compares its rounds with an exact solver.
  *
- * Usage: node --conditions=@qtune/source bench/packing.bench.ts
+ * Usage: node --conditions=@qtune/source bench/packing.bench.ts [ring|path]
  */
 import { createRandom } from "@qtune/base";
 import { createChip } from "@qtune/chip";
@@ -64,6 +64,21 @@ function lowestBit(bits: bigint): number {
 console.log(
   "| chip | circuits | executions | exact | side by side | ms |\n|---|---|---|---|---|---|",
 );
+{
+  // The very first plan of a process: nothing is compiled yet.
+  const ansatz = process.argv[2] === "path" ? "path" : "ring";
+  const chip = createChip("wukong-72");
+  const circuit = measured(ringAnsatz({ n: 4, layers: 1, ansatz }));
+  const items = Array.from({ length: 200 }, () => ({ shape: 0 }));
+  for (const what of ["first plan of the process", "again, as a new circuit"]) {
+    const start = performance.now();
+    const plan = planChipJobs({ chip, circuits: [{ ...circuit }], items, seed: 1n });
+    const elapsed = performance.now() - start;
+    console.log(
+      `| wukong-72, seed 1 | 200 ${ansatz}s of 4, ${what} | ${plan.executions} | - | ${plan.parallelMax} | ${elapsed.toFixed(0)} |`,
+    );
+  }
+}
 for (const seed of [1, 2, 3, 4, 5]) {
   for (const couplerYield of [0.94, 0.53]) {
     const chip = createChip("wukong-72", { seed, couplerYield });
@@ -135,5 +150,25 @@ for (let k = 0; k < 6; k++) {
   const plan = planChipJobs({ chip, circuits: shapes, items, seed: 1n });
   console.log(
     `| wukong-72, seed 1 | 200 mixed (ring 4; paths 4, 3, 2) of 7 users | ${plan.executions} | - | ${plan.parallelMax} | ${(performance.now() - start).toFixed(0)} |`,
+  );
+}
+{
+  // Everybody brings a circuit of their own: 200 structures, each on random pairs of four qubits.
+  const chip = createChip("wukong-72");
+  const drawn = createRandom(5);
+  const circuits = Array.from({ length: 200 }, (): Circuit => {
+    const operations = Array.from({ length: 16 }, (_, k): Operation => {
+      const a = drawn.nextBelow(4);
+      return k % 2 === 0
+        ? { kind: "gate", gate: "RY", qubits: [a], angles: [6 * drawn.nextUniform()] }
+        : { kind: "gate", gate: "CZ", qubits: [(k >> 1) % 4, ((k >> 1) + 1) % 4], angles: [] };
+    });
+    return measured({ qubits: 4, clbits: 0, parameters: [], operations });
+  });
+  const items = circuits.map((_, shape) => ({ shape, user: `user ${shape % 7}` }));
+  const start = performance.now();
+  const plan = planChipJobs({ chip, circuits, items, seed: 1n });
+  console.log(
+    `| wukong-72, seed 1 | 200 different circuits of 4 qubits, of 7 users | ${plan.executions} | - | ${plan.parallelMax} | ${(performance.now() - start).toFixed(0)} |`,
   );
 }

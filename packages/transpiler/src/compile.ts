@@ -359,7 +359,9 @@ function describeCompiled({
       issues,
       issues.some((issue) => issue.where === "circuit") ? "out_of_range" : "failed_precondition",
     );
-  const fidelity = predictedFidelity(atZero, snapshot, options.knobs ?? options.chip.knobs);
+  const fidelity = predictedFidelity(atZero, snapshot, options.knobs ?? options.chip.knobs, {
+    chip: options.chip,
+  });
   const spread = (layout: readonly number[]) => {
     const out = new Array<number>(circuit.qubits).fill(-1);
     active.forEach((qubit, index) => {

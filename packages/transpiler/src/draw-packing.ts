@@ -40,9 +40,10 @@ const colours = [
 export function drawPacking(picture: PackingPicture): string {
   const { chip, plan, execution, shapeOf = () => 0 } = picture;
   const snapshot = picture.snapshot ?? newestSnapshot(chip);
-  const placed = execution.items.flatMap(({ item, place }) => {
+  const placed = execution.items.flatMap(({ item, place, predictedFidelity }) => {
     const where = plan.places[shapeOf(item)]?.[place];
-    return where === undefined ? [] : [{ item, where }];
+    if (where === undefined) return [];
+    return [{ item, where, predictedFidelity: predictedFidelity ?? where.predictedFidelity }];
   });
   const rows = Math.max(...chip.topology.sites.map(({ row }) => row)) + 1;
   const cols = Math.max(...chip.topology.sites.map(({ col }) => col)) + 1;
@@ -65,6 +66,7 @@ export function drawPacking(picture: PackingPicture): string {
 interface Placed {
   readonly item: number;
   readonly where: PlannedPlace;
+  readonly predictedFidelity: number;
 }
 
 function colourOf(index: number): string {
@@ -146,11 +148,11 @@ function drawLegend(left: number, placed: readonly Placed[]): string[] {
     const y = 60 + index * 24;
     return `${mark.replaceAll("{y}", String(y))}<text x="${left + 24}" y="${y + 5}" font-size="12" fill="#333333">${escapeText(text)}</text>`;
   };
-  const entries = placed.map(({ item, where }, index) =>
+  const entries = placed.map(({ item, predictedFidelity }, index) =>
     line(
       index,
       `<circle cx="${left + 8}" cy="{y}" r="8" fill="${colourOf(index)}"/>`,
-      `#${item}: predicted fidelity ${where.predictedFidelity.toFixed(3)}`,
+      `#${item}: predicted fidelity ${predictedFidelity.toFixed(3)}`,
     ),
   );
   const open = `<circle cx="${left + 8}" cy="{y}" r="7" fill="#ffffff" stroke="#888888" stroke-width="2"/>`;

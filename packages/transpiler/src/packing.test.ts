@@ -1,6 +1,12 @@
 import { createRandom } from "@qtune/base";
 import { describe, expect, test } from "vitest";
-import { type PackProblem, type Place, type Round, packRounds } from "./packing.ts";
+import {
+  type PackProblem,
+  type Place,
+  type Round,
+  type ShapePlace,
+  packRounds,
+} from "./packing.ts";
 
 /** A grid of rows × cols sites with neighbours inside rows and columns. */
 function gridNeighbours(rows: number, cols: number): number[][] {
@@ -130,6 +136,31 @@ describe("packRounds", () => {
     const shapes = [squares(12, 6, () => random.nextUniform()), pairs(12, 6)];
     const problem = problemOf(12, 6, shapes, [40, 40]);
     expect(packRounds(problem)).toEqual(packRounds(problem));
+  });
+
+  test("with crosstalk it takes the places that disturb each other least among equally many", () => {
+    const shapes = [squares(2, 6)]; // columns 0 to 4; three squares fit side by side without a buffer
+    const problem = problemOf(2, 6, shapes, [2], false);
+    const columnOf = (place: number) => shapes[0]?.[place]?.qubits[0] ?? 0;
+    const costBeside = (of: ShapePlace, beside: ShapePlace) =>
+      Math.abs(columnOf(of.place) - columnOf(beside.place)) === 2 ? 0.2 : 0; // they touch
+    const crosstalk = { costBeside, maxCost: [Infinity] };
+    for (let seed = 0n; seed < 8n; seed++) {
+      const rounds = packRounds({ ...problem, seed, crosstalk });
+      expect(rounds).toHaveLength(1);
+      const [a = 0, b = 0] = (rounds[0] ?? []).map(({ place }) => columnOf(place));
+      expect(Math.abs(a - b)).toBeGreaterThan(2);
+    }
+  });
+
+  test("with crosstalk nobody falls below the floor, and what cannot stand together waits", () => {
+    const shapes = [squares(2, 6)];
+    const problem = problemOf(2, 6, shapes, [6], false);
+    const always = { costBeside: () => 0.6, maxCost: [1.7] }; // own cost 1: one neighbour is allowed, two are not
+    const rounds = packRounds({ ...problem, crosstalk: always });
+    expect(rounds.map((round) => round.length)).toEqual([2, 2, 2]);
+    const never = { costBeside: () => 0.6, maxCost: [1.5] };
+    expect(packRounds({ ...problem, crosstalk: never })).toHaveLength(6);
   });
 
   test("stays within 1.1 times the rounds of an exact solver on small chips", () => {

@@ -1,8 +1,9 @@
-import { createChip, newestSnapshot } from "@qtune/chip";
+import { createChip, newestSnapshot, predictedFidelity } from "@qtune/chip";
 import { type Circuit, circuitBuilder, ringAnsatz } from "@qtune/circuit";
 import { describe, expect, test } from "vitest";
 import { compileCircuit } from "./compile.ts";
 import { planChipJobs, planChipSeconds } from "./plan.ts";
+import { openSchedule } from "./template.ts";
 
 function measured(circuit: Circuit): Circuit {
   const measures = Array.from({ length: circuit.qubits }, (_, qubit) => ({
@@ -123,5 +124,54 @@ describe("planChipJobs", () => {
     expect(planChipSeconds(alone, chip, 1000) / planChipSeconds(plan, chip, 1000)).toBeGreaterThan(
       3,
     );
+  });
+});
+
+describe("planChipJobs with crosstalk", () => {
+  const chip = createChip("grid-6x6");
+  const knobs = { simultaneousCzFactor: 0.9, zzKhz: 200, crosstalkPhaseRad: 0.1 };
+  const packing = { bufferQubits: 0, relativeFloor: 0.2 } as const;
+  const request = { chip, circuits: [ring], items: many(24), seed: 1n, packing };
+  const total = (plan: ReturnType<typeof planChipJobs>) =>
+    plan.jobs.flatMap(({ executions }) => executions.flatMap(({ items }) => items));
+
+  test("predicts for each circuit what the noise model says beside the others", () => {
+    const plan = planChipJobs({ ...request, knobs });
+    for (const { executions } of plan.jobs) {
+      for (const { items } of executions) {
+        const schedules = items.map(({ place }) => {
+          const layout = plan.places[0]?.[place]?.layout;
+          const compiled = compileCircuit(ring, { chip, layout, knobs });
+          return openSchedule(compiled.template).scheduled;
+        });
+        schedules.forEach((scheduled, at) => {
+          const beside = schedules.filter((_, other) => other !== at);
+          const exact = predictedFidelity(scheduled, newestSnapshot(chip), knobs, { chip, beside });
+          expect(items[at]?.predictedFidelity).toBeCloseTo(exact.total, 2);
+          const alone = plan.places[0]?.[items[at]?.place ?? -1]?.predictedFidelity ?? 0;
+          expect(items[at]?.predictedFidelity).toBeLessThanOrEqual(alone + 1e-12);
+        });
+      }
+    }
+  });
+
+  test("keeps everyone above the floor and costs less than packing without a look at it", () => {
+    const aware = planChipJobs({ ...request, knobs });
+    const best = Math.max(...(aware.places[0] ?? []).map((place) => place.predictedFidelity));
+    const fidelities = total(aware).map((item) => item.predictedFidelity ?? 0);
+    expect(fidelities).toHaveLength(24);
+    expect(Math.min(...fidelities)).toBeGreaterThan(0.19 * best);
+    const strict = planChipJobs({ ...request, knobs, packing: { ...packing, relativeFloor: 0.7 } });
+    expect(strict.executions).toBeGreaterThan(aware.executions);
+    expect(Math.min(...total(strict).map((item) => item.predictedFidelity ?? 0))).toBeGreaterThan(
+      0.69 * best,
+    );
+  });
+
+  test("with the idle buffer, and with crosstalk off, nobody disturbs anybody", () => {
+    const buffered = planChipJobs({ ...request, knobs, packing: {} });
+    for (const { place, predictedFidelity: beside } of total(buffered))
+      expect(beside).toBe(buffered.places[0]?.[place]?.predictedFidelity);
+    for (const item of total(planChipJobs(request))) expect(item.predictedFidelity).toBeUndefined();
   });
 });

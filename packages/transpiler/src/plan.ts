@@ -5,19 +5,26 @@
 import {
   type CalibrationSnapshot,
   type ChipModel,
+  type NoiseKnobs,
   chipJobSeconds,
+  hasCrosstalk,
   newestSnapshot,
+  resolveKnobs,
 } from "@qtune/chip";
 import type { Circuit } from "@qtune/circuit";
 import { builtNeighbours, couplingOf } from "./chip-coupling.ts";
 import { compileCircuit } from "./compile.ts";
 import { type Coupling, restrictCoupling } from "./coupling.ts";
 import { type PackItem, packRounds } from "./packing.ts";
+import { type PlacedCrosstalk, createPlacedCrosstalk } from "./placed-crosstalk.ts";
 import { type CircuitPlace, type PlaceOptions, listPlaces } from "./places.ts";
 
 /** How circuits are packed. */
 export interface PackingOptions extends PlaceOptions {
-  /** Idle qubits around each circuit: 1 keeps all neighbours of its qubits idle, 0 none. Default 1. */
+  /**
+   * Idle qubits around each circuit: 1 keeps all neighbours of its qubits idle, 0 none. Default 1. With 0 and crosstalk on,
+   * circuits that stand beside each other are weighed by what they cost each other, and the floors hold with that included.
+   */
   readonly bufferQubits?: 0 | 1 | undefined;
   /** False: one circuit per execution, on its best place. Default true. */
   readonly parallel?: boolean | undefined;
@@ -43,6 +50,8 @@ export interface ChipPlanRequest {
   readonly items: readonly PackItem[];
   readonly seed: bigint;
   readonly packing?: PackingOptions | undefined;
+  /** Knobs of the noise model for crosstalk. Default: those of the chip. */
+  readonly knobs?: Partial<NoiseKnobs> | undefined;
 }
 
 /** One circuit in an execution. */
@@ -51,6 +60,8 @@ export interface PlannedItem {
   readonly item: number;
   /** Index into the places of its structure. */
   readonly place: number;
+  /** Predicted fidelity beside the others of its execution. Absent while crosstalk is off: that of its place. */
+  readonly predictedFidelity?: number;
 }
 
 /** Circuits that run side by side: one measurement run of the chip. */
@@ -113,6 +124,10 @@ export function planChipJobs(request: ChipPlanRequest): ChipPlan {
   });
   const buffer =
     (packing.bufferQubits ?? 1) === 1 ? builtNeighbours(chip) : coupling.neighbours.map(() => []);
+  const knobs = resolveKnobs(chip.knobs, request.knobs ?? {});
+  const crosstalk = hasCrosstalk(snapshot, knobs)
+    ? createPlacedCrosstalk({ chip, snapshot, knobs, circuits, places: candidates })
+    : undefined;
   const jobs: ChipJob[] = [];
   const cache = new Map<string, readonly (readonly PlannedItem[])[]>();
   for (let start = 0; start < items.length; start += chip.limits.maxCircuitsPerJob) {
@@ -125,14 +140,19 @@ export function planChipJobs(request: ChipPlanRequest): ChipPlan {
     }));
     jobs.push({ executions, circuits: slice.length });
   }
-  return summarise({ snapshotId: snapshot.id, seed, jobs, candidates, items });
+  return summarise({ snapshotId: snapshot.id, seed, jobs, candidates, items, crosstalk });
 
   function packJob(slice: readonly PackItem[]): readonly (readonly PlannedItem[])[] {
     if (alone) return slice.map((_, item) => [{ item, place: 0 }]);
-    const problem = { size: coupling.size, buffer, shapes: candidates, items: slice, seed };
-    return packRounds(
-      packing.restarts === undefined ? problem : { ...problem, restarts: packing.restarts },
-    );
+    return packRounds({
+      size: coupling.size,
+      buffer,
+      shapes: candidates,
+      items: slice,
+      seed,
+      ...(packing.restarts === undefined ? {} : { restarts: packing.restarts }),
+      crosstalk: packing.bufferQubits === 0 ? crosstalk?.between(packing) : undefined,
+    });
   }
 }
 
@@ -176,31 +196,42 @@ interface Summarised {
   readonly jobs: readonly ChipJob[];
   readonly candidates: readonly (readonly CircuitPlace[])[];
   readonly items: readonly PackItem[];
+  readonly crosstalk: PlacedCrosstalk | undefined;
 }
 
 /** Keeps the places that are used, numbered anew from the cheapest, and counts. */
-function summarise({ snapshotId, seed, jobs, candidates, items }: Summarised): ChipPlan {
+function summarise(summarised: Summarised): ChipPlan {
+  const { snapshotId, seed, jobs, candidates, items, crosstalk } = summarised;
+  const shapeOf = (item: number): number => items[item]?.shape ?? -1;
   const used = candidates.map(() => new Set<number>());
   const all = jobs.flatMap((job) => job.executions);
   for (const execution of all) {
-    for (const { item, place } of execution.items) used[items[item]?.shape ?? -1]?.add(place);
+    for (const { item, place } of execution.items) used[shapeOf(item)]?.add(place);
   }
   const kept = used.map((places) => [...places].sort((a, b) => a - b));
   const numbers = kept.map((places) => new Map(places.map((place, index) => [place, index])));
-  const renumber = ({ item, place }: PlannedItem): PlannedItem => ({
-    item,
-    place: numbers[items[item]?.shape ?? -1]?.get(place) ?? -1,
-  });
+  const renumber = (execution: ChipExecution): ChipExecution => {
+    const placed = execution.items.map(({ item, place }) => ({ shape: shapeOf(item), place }));
+    return {
+      items: execution.items.map(({ item, place }, at) => ({
+        item,
+        place: numbers[shapeOf(item)]?.get(place) ?? -1,
+        ...(crosstalk === undefined ? {} : { predictedFidelity: crosstalk.fidelity(placed, at) }),
+      })),
+    };
+  };
   const circuits = all.reduce((sum, execution) => sum + execution.items.length, 0);
   return {
     snapshotId,
     seed,
     places: kept.map((places, shape) =>
-      places.flatMap((place) => describePlace(candidates[shape]?.[place])),
+      places.flatMap((place) =>
+        describePlace(candidates[shape]?.[place], crosstalk?.fidelity([{ shape, place }], 0)),
+      ),
     ),
     jobs: jobs.map((job) => ({
       ...job,
-      executions: job.executions.map((execution) => ({ items: execution.items.map(renumber) })),
+      executions: job.executions.map(renumber),
     })),
     executions: all.length,
     parallelMax: all.reduce((most, execution) => Math.max(most, execution.items.length), 0),
@@ -208,7 +239,10 @@ function summarise({ snapshotId, seed, jobs, candidates, items }: Summarised): C
   };
 }
 
-function describePlace(place: CircuitPlace | undefined): PlannedPlace[] {
+function describePlace(
+  place: CircuitPlace | undefined,
+  withCrosstalk: number | undefined,
+): PlannedPlace[] {
   if (place === undefined) return [];
   const { qubits, layout, physical, cost } = place;
   return [
@@ -216,7 +250,7 @@ function describePlace(place: CircuitPlace | undefined): PlannedPlace[] {
       qubits,
       ...(layout === undefined ? {} : { layout }),
       ...(physical === undefined ? {} : { physical }),
-      predictedFidelity: Math.exp(-cost),
+      predictedFidelity: withCrosstalk ?? Math.exp(-cost),
     },
   ];
 }

@@ -101,9 +101,10 @@ function cutOut(
 ): SharedPart {
   const parts = plan.jobs.flatMap((job) => {
     const executions = job.executions.flatMap(({ items }) => {
-      const own = items.flatMap(({ item, place }) =>
-        turns[item]?.batch === batch ? [{ item: turns[item].task, place }] : [],
-      );
+      const own = items.flatMap((planned) => {
+        const turn = turns[planned.item];
+        return turn?.batch === batch ? [{ ...planned, item: turn.task }] : [];
+      });
       return own.length === 0 ? [] : [{ items: own, beside: items.length }];
     });
     const circuits = executions.reduce((sum, { items }) => sum + items.length, 0);

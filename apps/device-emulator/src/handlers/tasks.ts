@@ -76,7 +76,9 @@ function placeOf(
       return {
         chipJob: job,
         region:
-          place === undefined ? undefined : { qubits, predictedFidelity: place.predictedFidelity },
+          place === undefined
+            ? undefined
+            : { qubits, predictedFidelity: item?.predictedFidelity ?? place.predictedFidelity },
       };
     }
     before += circuits;

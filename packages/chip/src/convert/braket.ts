@@ -1,6 +1,7 @@
 /**
  * Amazon Braket device properties of gate-model QPUs: the standardized part carries the
- * calibration, the paradigm the connectivity. T2 is read as an echo time (assumed: the schema does
+ * calibration, the paradigm the connectivity; devices before it carry the specifications of the
+ * provider (Rigetti: 1Q and 2Q). T2 is read as an echo time (assumed: the schema does
  * not say), so it gives no static detuning.
  */
 import type { CalibrationEntry, CouplerCalibration, QubitCalibration } from "../calibration.ts";
@@ -27,7 +28,41 @@ export const braketFormat: ChipFormat = {
 };
 
 function standardized(root: JsonObject): JsonObject {
-  return isObject(root["standardized"]) ? root["standardized"] : root;
+  if (isObject(root["standardized"])) return root["standardized"];
+  const specs = objectOf(objectOf(root["provider"])["specs"]);
+  return isObject(specs["1Q"]) ? fromProviderSpecs(specs) : root;
+}
+
+/** The specifications of Rigetti as standardized properties: fidelities by name, times in seconds. */
+function fromProviderSpecs(specs: JsonObject): JsonObject {
+  const fidelity = (row: JsonObject, field: string, name: string): readonly JsonObject[] =>
+    row[field] === undefined
+      ? []
+      : [{ fidelityType: { name }, fidelity: row[field], standardError: row[`${field}_std_err`] }];
+  const time = (value: unknown): JsonObject => ({ value, unit: "S" });
+  const oneQubitProperties = Object.entries(objectOf(specs["1Q"])).map(([key, value]) => {
+    const row = objectOf(value);
+    const oneQubitFidelity = [
+      ...fidelity(row, "f1Q_simultaneous_RB", "SIMULTANEOUS_RANDOMIZED_BENCHMARKING"),
+      ...fidelity(row, "f1QRB", "RANDOMIZED_BENCHMARKING"),
+      ...fidelity(row, "fRO", "READOUT"),
+    ];
+    return [key, { T1: time(row["T1"]), T2: time(row["T2"]), oneQubitFidelity }] as const;
+  });
+  const twoQubitProperties = Object.entries(objectOf(specs["2Q"])).map(([key, value]) => {
+    const row = objectOf(value);
+    const gates = ["CZ", "CPHASE", "XY"].filter((name) => row[`f${name}`] !== undefined);
+    const twoQubitGateFidelity = gates.map((gateName) => ({
+      gateName,
+      fidelity: row[`f${gateName}`],
+      standardError: row[`f${gateName}_std_err`],
+    }));
+    return [key, { twoQubitGateFidelity }] as const;
+  });
+  return {
+    oneQubitProperties: Object.fromEntries(oneQubitProperties),
+    twoQubitProperties: Object.fromEntries(twoQubitProperties),
+  };
 }
 
 function readBraket(root: JsonObject, log: ReadLog): ChipFacts {

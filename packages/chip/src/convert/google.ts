@@ -1,7 +1,7 @@
 /**
  * Google metrics snapshot (JSON of `cirq.google.api.v2.MetricsSnapshot`): metrics by name, with
  * targets like `q5_3`. Pauli errors become average infidelities (times 2/3 on one qubit, 4/5 on
- * two); an error per cycle contains one single-qubit gate on either qubit, which is taken off.
+ * two), average errors are taken as they are; an error per cycle contains one single-qubit gate on either qubit, which is taken off.
  * Gates other than CZ count as CZ.
  */
 import type { CalibrationEntry, CouplerCalibration, QubitCalibration } from "../calibration.ts";
@@ -47,7 +47,9 @@ function readGoogle(document: JsonObject, log: ReadLog): ChipFacts {
   if (singles === undefined || pairs === undefined) {
     log.issues.push({
       where: "metrics",
-      expected: "single_qubit_rb_pauli_error_per_gate and two_qubit_…_xeb_pauli_error_per_cycle",
+      expected:
+        "single_qubit_rb_{pauli,average}_error_per_gate and " +
+        "two_qubit_{cz,sqrt_iswap,sycamore}_gate_xeb_{pauli,average}_error_per_cycle",
       given: [...metrics.keys()].join(", ") || "no metrics",
     });
   }
@@ -151,15 +153,22 @@ function pick(
   return undefined;
 }
 
-/** CZ before the others, parallel before isolated. */
+/** CZ before the others, parallel before isolated, Pauli before average errors. The values are Pauli errors. */
 function pickPairs(
   metrics: ReadonlyMap<string, Metric>,
 ): (Picked & { readonly perCycle: boolean }) | undefined {
   for (const gate of ["cz", "sqrt_iswap", "sycamore"]) {
     for (const parallel of ["parallel_", ""]) {
-      const name = `two_qubit_${parallel}${gate}_gate_xeb_pauli_error_per_cycle`;
-      const values = metrics.get(name);
-      if (values !== undefined) return { name, values, factor: 0.8, perCycle: true };
+      for (const [kind, toPauli] of [
+        ["pauli", 1],
+        ["average", 1.25],
+      ] as const) {
+        const name = `two_qubit_${parallel}${gate}_gate_xeb_${kind}_error_per_cycle`;
+        const found = metrics.get(name);
+        if (found === undefined) continue;
+        const values = new Map([...found].map(([key, value]) => [key, value * toPauli]));
+        return { name, values, factor: 0.8, perCycle: true };
+      }
     }
   }
   return undefined;

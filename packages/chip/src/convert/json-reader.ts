@@ -133,7 +133,8 @@ export function parseJson(text: string, fileName: string): unknown {
       {
         where: "calibration",
         expected: "JSON",
-        given: reason.replace(/ in JSON at position.*/, ""),
+        given: text.trim() === "" ? "an empty file" : "text that breaks off or errs here",
+        hint: reason.replace(/ in JSON at position.*/, "").replace(/^E/, "e"),
         file: fileName,
         line,
         column: (before.at(-1)?.length ?? 0) + 1,

@@ -279,6 +279,76 @@ test("Braket: simultaneous benchmarking, seconds, readout errors under the name 
   expect(imported.chip.limits).toMatchObject({ minShots: 10, maxShots: 50000 });
 });
 
+test("Braket before the standardized part: the specifications of the provider", () => {
+  const qubit = { T1: 2e-5, T2: 1.5e-5, f1QRB: 0.995, f1QRB_std_err: 0.0002, fRO: 0.92 };
+  const old = {
+    service: { updatedAt: "2022-02-01T00:00:00+00:00" },
+    provider: {
+      specs: {
+        "1Q": { "0": qubit, "1": { ...qubit, f1Q_simultaneous_RB: 0.99 }, "2": { T1: 1e-5 } },
+        "2Q": {
+          "0-1": { fCZ: 0.9, fCZ_std_err: 0.01, fXY: 0.95 },
+          "1-2": { fCPHASE: 0.8 },
+        },
+      },
+    },
+  };
+  const imported = read(old);
+  expect(imported.format).toBe("braket");
+  expect(newestSnapshot(imported.chip).qubits.map(({ id }) => id)).toEqual([0, 1]);
+  expect(valueOf(imported, 0, "singleQubitFidelity")).toBe(0.995);
+  expect(valueOf(imported, 1, "singleQubitFidelity")).toBe(0.99);
+  expect([valueOf(imported, 0, "readoutF0"), valueOf(imported, 0, "readoutF1")]).toEqual([
+    0.92, 0.92,
+  ]);
+  expect(valueOf(imported, 0, "t1Us")).toBeCloseTo(20, 9);
+  expect(newestSnapshot(imported.chip).couplers[0]?.values.czFidelity).toMatchObject({
+    value: 0.9,
+    error: 0.01,
+  });
+  expect(imported.warnings.map(({ where }) => where)).toEqual(
+    expect.arrayContaining([
+      "standardized.oneQubitProperties.2",
+      "standardized.twoQubitProperties.1-2",
+    ]),
+  );
+});
+
+test("Google: average errors are taken as they are, the isolated ones where no others are there", () => {
+  const metric = (name: string, targets: readonly string[], value: number) => ({
+    name,
+    targets,
+    values: [{ double_val: value }],
+  });
+  const imported = read({
+    timestamp_ms: "1560000000000",
+    metrics: [
+      metric("single_qubit_rb_average_error_per_gate", ["0_0"], 0.002),
+      metric("single_qubit_rb_average_error_per_gate", ["0_1"], 0.002),
+      metric("single_qubit_p00_error", ["0_0"], 0.03),
+      metric("two_qubit_sqrt_iswap_gate_xeb_average_error_per_cycle", ["0_0", "0_1"], 0.02),
+    ],
+  });
+  expect(valueOf(imported, 0, "singleQubitFidelity")).toBeCloseTo(0.998, 12);
+  expect(valueOf(imported, 0, "readoutF0")).toBeCloseTo(0.97, 12);
+  // Pauli errors: 0.025 per cycle less 0.003 for either qubit, times 4/5
+  const { czFidelity } = newestSnapshot(imported.chip).couplers[0]?.values ?? {};
+  expect(1 - (czFidelity?.value ?? 0)).toBeCloseTo(0.8 * 0.019, 12);
+});
+
+test("Google without a two-qubit metric names what is missing", () => {
+  const metrics = [
+    {
+      name: "single_qubit_rb_pauli_error_per_gate",
+      targets: ["0_0"],
+      values: [{ doubleVal: 0.001 }],
+    },
+  ];
+  expect(() => read({ timestampMs: "1760000000000", metrics })).toThrow(
+    /two_qubit_\{cz,sqrt_iswap,sycamore\}_gate_xeb_\{pauli,average\}_error_per_cycle but was given single_qubit_rb/,
+  );
+});
+
 test("Google: Pauli errors become average infidelities and cycles lose their single-qubit gates", () => {
   const metric = (name: string, targets: readonly string[], value: number) => ({
     name,

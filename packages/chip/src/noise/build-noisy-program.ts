@@ -261,6 +261,13 @@ class ProgramBuilder {
       case "phase":
         this.#push(rzStep(qubit, event.angleRad));
         return;
+      case "zz": {
+        // Half of the time RZ(angle), half of the time nothing: RZ of the mean, then a phase flip.
+        const flip = Math.sin(event.angleRad / 4) ** 2;
+        this.#push(rzStep(qubit, event.angleRad / 2));
+        this.#push({ kind: "pauli", qubits, probabilities: [1 - flip, 0, 0, flip] });
+        return;
+      }
       case "drive":
         this.#startClock(qubit, event.startNs);
         this.#payZz(qubit, event.startNs);
