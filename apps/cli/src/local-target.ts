@@ -13,7 +13,7 @@ import {
 } from "@qtune/llm";
 import { createRemoteExecutor } from "@qtune/rpc";
 import { createLocalExecutor } from "@qtune/simulator";
-import { type EvaluationTarget, linearSites } from "@qtune/trainer";
+import { type EvaluationTarget, linearSites, listCheckpoints } from "@qtune/trainer";
 import type { CommandContext } from "./command.ts";
 
 /** Who runs circuits, as a configuration says it. */
@@ -49,7 +49,7 @@ export interface OpenTarget extends AsyncDisposable {
 }
 
 /**
- * Opens a model, and an adapter on it where one is named. A run's folder stands for its final adapter, on the model it
+ * Opens a model, and an adapter on it where one is named. A run's folder stands for its newest checkpoint, on the model it
  * was trained on.
  */
 export async function openTarget(
@@ -101,18 +101,18 @@ export async function openTarget(
   }
 }
 
-/** Returns the adapter's folder: the folder itself, or `adapter` inside a run's. */
+/** Returns the adapter's folder: the folder itself, or the newest checkpoint of a run's. */
 export async function adapterFolderOf(folder: string): Promise<string> {
-  for (const candidate of [folder, path.join(folder, "adapter")]) {
-    const found = await stat(path.join(candidate, "adapter_config.json")).then(
-      () => true,
-      () => false,
-    ); // looked for next
-    if (found) return candidate;
-  }
+  const isAdapter = await stat(path.join(folder, "adapter_config.json")).then(
+    () => true,
+    () => false, // perhaps a run
+  );
+  if (isAdapter) return folder;
+  const [newest] = await listCheckpoints(folder);
+  if (newest !== undefined) return newest.directory;
   throw new QtuneError(
     "not_found",
-    "expected a folder with adapter_config.json, or a run's folder with adapter/",
+    "expected a folder with adapter_config.json, or a run's folder with checkpoints",
     { where: folder },
   );
 }

@@ -115,7 +115,7 @@ async function trainHere(
     output.result(
       { directory, ...result },
       () =>
-        `${result.steps} steps, train loss ${result.metrics["train.loss"]?.toFixed(4)}, ${result.trainableParameters.toLocaleString("en-US")} parameters\nadapter: ${path.join(directory, "adapter")}`,
+        `${result.steps} steps, train loss ${result.metrics["train.loss"]?.toFixed(4)}, ${result.trainableParameters.toLocaleString("en-US")} parameters\nadapter: ${path.join(directory, result.checkpoint)}`,
     );
   } finally {
     await executor.close();
