@@ -71,3 +71,11 @@ test("pairwise sums do not depend on how rows are grouped when the tree is the s
   const rows = Float64Array.from([1, 10, 2, 20, 3, 30]);
   expect([...pairwiseSumRows(rows, 3, 2)]).toEqual([6, 60]);
 });
+
+test("the caret stands under the column, or under the mark in a piece of a long line", () => {
+  const issue = { where: "gate", column: 3, excerpt: "h foo;" };
+  expect(printIssue(issue)).toBe("gate\n  h foo;\n    ^".replace("gate", "3: gate"));
+  const long = printIssue({ where: "gate", column: 2145, excerpt: "…h q;⟪f⟫oo q;…" });
+  expect(long.split("\n").at(-1)).toBe(`  ${" ".repeat(6)}^`);
+  expect(printIssue({ where: "gate", column: 900, excerpt: "cut" }).split("\n")).toHaveLength(2);
+});

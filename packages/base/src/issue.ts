@@ -31,7 +31,15 @@ export function printIssue(issue: Issue): string {
     text += `${issue.expected === undefined ? ":" : " but"} was given ${issue.given}`;
   if (issue.hint !== undefined) text += `; ${issue.hint}`;
   if (issue.excerpt === undefined) return text;
-  const caret =
-    issue.column === undefined ? "" : `\n  ${" ".repeat(Math.max(0, issue.column - 1))}^`;
+  const indent = caretIndent(issue.excerpt, issue.column);
+  const caret = indent === undefined ? "" : `\n  ${" ".repeat(indent)}^`;
   return `${text}\n  ${issue.excerpt}${caret}`;
+}
+
+/** Where the caret stands: under the column, or under the mark ⟪ of an excerpt that is a piece of a long line. */
+function caretIndent(excerpt: string, column: number | undefined): number | undefined {
+  if (column === undefined) return undefined;
+  if (column - 1 <= excerpt.length) return Math.max(0, column - 1);
+  const mark = excerpt.indexOf("⟪");
+  return mark === -1 ? undefined : mark + 1;
 }

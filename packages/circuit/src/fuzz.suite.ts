@@ -279,8 +279,13 @@ function toText(circuit: Circuit): string {
   );
 }
 
-/** Nothing that OpenQASM 3 writes in another form: dense unitaries, conditions of one part or none, or over no bits. */
+/**
+ * Nothing that OpenQASM 3 writes in another form: dense unitaries, conditions of one part or none, and names that do not
+ * fit into a line.
+ */
 function isPlain(circuit: Circuit): boolean {
+  const oddForm = /"kind":"unitary"|"of":\[(?:\]|\{(?:[^{}]|\{[^{}]*\})*\}\])/;
+  const oddName = /"(?:name|parameter)":"(?:"|\s|[^"]*(?:\s"|\\))/;
   const text = toText(circuit);
-  return !/"kind":"unitary"|"clbits":\[\]|"of":\[(?:\]|\{(?:[^{}]|\{[^{}]*\})*\}\])/.test(text);
+  return !oddForm.test(text) && !oddName.test(text);
 }

@@ -4,7 +4,7 @@
  */
 import { type Issue, QtuneError } from "@qtune/base";
 import { addAngles, type Angle, isBoundAngle } from "./angle.ts";
-import type { Circuit, GateOperation, Operation } from "./circuit.ts";
+import type { Circuit, Control, GateOperation, Operation } from "./circuit.ts";
 import { findGate } from "./gate-table.ts";
 import { findJsonPlaces } from "./text/json-place.ts";
 import { createPortions } from "./text/portions.ts";
@@ -158,10 +158,28 @@ class ShapeReader {
       ...this.#optional(fields, "quantumRegisters", "circuit", this.#listOf(this.#register)),
       ...this.#optional(fields, "classicalRegisters", "circuit", this.#listOf(this.#register)),
       parameters: this.#list(fields["parameters"], "circuit.parameters", this.#parameter),
-      ...this.#optional(fields, "definitions", "circuit", this.#listOf(this.#definition)),
+      ...this.#definitions(fields),
       operations: this.#operationList(fields["operations"], "circuit.operations"),
-      ...this.#optional(fields, "globalPhase", "circuit", this.#angle),
+      ...this.#phase(fields, "circuit"),
     };
+  }
+
+  /** No phase and a phase of 0 are the same. */
+  #phase(fields: Fields, where: string): { readonly globalPhase?: Angle } {
+    const { globalPhase } = this.#optional(fields, "globalPhase", where, this.#angle);
+    return globalPhase === undefined || globalPhase === 0 ? {} : { globalPhase };
+  }
+
+  #definitions(fields: Fields): Pick<Circuit, "definitions"> {
+    const read = this.#listOf(this.#definition);
+    const { definitions } = this.#optional(fields, "definitions", "circuit", read);
+    return definitions === undefined || definitions.length === 0 ? {} : { definitions };
+  }
+
+  /** No controls and an empty list of them are the same. */
+  #controls(fields: Fields, where: string): { readonly controls?: readonly Control[] } {
+    const { controls } = this.#optional(fields, "controls", where, this.#listOf(this.#control));
+    return controls === undefined || controls.length === 0 ? {} : { controls };
   }
 
   #fields(value: unknown, where: string, names: readonly string[]): Fields | undefined {
@@ -249,7 +267,7 @@ class ShapeReader {
       parameters: this.#list(fields["parameters"], `${where}.parameters`, this.#text),
       qubits: this.#number(fields["qubits"], `${where}.qubits`),
       body: this.#operationList(fields["body"], `${where}.body`),
-      ...this.#optional(fields, "globalPhase", where, this.#angle),
+      ...this.#phase(fields, where),
     };
   };
 
@@ -269,7 +287,7 @@ class ShapeReader {
     return addAngles(affine, 0); // terms in order, none twice, none that is 0
   };
 
-  readonly #control: Read<{ qubit: number; value: 0 | 1 }> = (value, where) => {
+  readonly #control: Read<Control> = (value, where) => {
     const fields = this.#fields(value, where, ["qubit", "value"]) ?? {};
     const bit = fields["value"];
     if (bit !== 0 && bit !== 1) this.#report(`${where}.value`, "0 or 1", bit);
@@ -302,7 +320,7 @@ class ShapeReader {
     const numbers = (key: string): readonly number[] =>
       this.#list(fields[key], `${where}.${key}`, this.#number);
     const number = (key: string): number => this.#number(fields[key], `${where}.${key}`);
-    const controls = this.#optional(fields, "controls", where, this.#listOf(this.#control));
+    const controls = this.#controls(fields, where);
     switch (kind as keyof typeof fieldsByKind) {
       case "gate":
         return {
@@ -311,7 +329,7 @@ class ShapeReader {
           qubits: numbers("qubits"),
           angles: this.#list(fields["angles"], `${where}.angles`, this.#angle),
           ...controls,
-          ...this.#optional(fields, "power", where, this.#number),
+          ...(fields["power"] === 1 ? {} : this.#optional(fields, "power", where, this.#number)),
         };
       case "unitary":
         return {

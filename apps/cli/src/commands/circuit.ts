@@ -108,7 +108,7 @@ function addValidate(circuit: Command, signal: AbortSignal): void {
     output.result(
       { valid: true, format, qubits: read.qubits, clbits: read.clbits },
       () =>
-        `${name}: ${format}, ${read.qubits} qubits, ${read.clbits} classical bits: nothing wrong`,
+        `${name}: ${format}, ${count(read.qubits, "qubit")}, ${count(read.clbits, "classical bit")}: nothing wrong`,
     );
   });
 }
@@ -203,4 +203,8 @@ function addCompile(circuit: Command, signal: AbortSignal): void {
       ].join("\n"),
     );
   });
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

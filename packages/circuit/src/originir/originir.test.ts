@@ -404,3 +404,10 @@ describe("errors", () => {
     }
   });
 });
+
+test("a block whose condition is wrong is reported once", () => {
+  const issues = issuesOf(
+    "QINIT 1\nCREG 1\nQIF c[0]==\nX q[0]\nENDQIF\nQWHILE\nX q[0]\nENDQWHILE\n",
+  );
+  expect(issues.map((issue) => issue.line)).toEqual([3, 6]);
+});

@@ -630,13 +630,18 @@ function readBlockWord(reader: Reader, word: string, offset: number): boolean {
       return true;
     case "QIF":
     case "QWHILE": {
-      const condition = readCondition(reader, word);
-      push(
-        reader,
-        word === "QIF"
-          ? { kind: "if", list: [], offset, condition, then: undefined, chained: false }
-          : { kind: "while", list: [], offset, condition },
-      );
+      let condition: Condition = { kind: "or", of: [] };
+      try {
+        condition = readCondition(reader, word);
+      } finally {
+        // open even when its condition is wrong, so that its end is not reported as well
+        push(
+          reader,
+          word === "QIF"
+            ? { kind: "if", list: [], offset, condition, then: undefined, chained: false }
+            : { kind: "while", list: [], offset, condition },
+        );
+      }
       return true;
     }
     case "ELSE":

@@ -574,7 +574,7 @@ function readInclude(reader: Reader): void {
       offset,
       expected: 'one of the built-in files "qelib1.inc" and "stdgates.inc"',
       given: quote(path),
-      hint: "no resolver knows this file",
+      hint: "no such file is known here",
     });
   }
   const outer = { source: reader.source, text: reader.text, position: reader.position };

@@ -405,7 +405,7 @@ describe("errors", () => {
       "qubit q; rx(2 ** 99999999999) q;",
       { hint: "not a finite circuit because the integer is too large" },
     ],
-    ['include "other.inc";', { hint: "no resolver knows this file" }],
+    ['include "other.inc";', { hint: "no such file is known here" }],
   ])("%s", (body, issue) => {
     expect(issuesOf(head + body)[0]).toMatchObject({ file: "a.qasm", ...issue });
   });

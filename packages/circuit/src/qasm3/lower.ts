@@ -447,7 +447,7 @@ function lowerInclude(state: Lowering, item: SyntaxNode): void {
       where: "include",
       expected: 'one of the built-in files "stdgates.inc" and "qelib1.inc"',
       given: JSON.stringify(path),
-      hint: "no resolver knows this file",
+      hint: "no such file is known here",
     });
   }
   const outer = state.source;

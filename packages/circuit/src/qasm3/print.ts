@@ -137,6 +137,12 @@ export function printQasm3(circuit: Circuit): string {
   return `${[...head, ...declarations, ...aliases].join("\n")}\n${body}`;
 }
 
+/** Keeps a name that the language does not allow, unless it does not fit into the rest of a line. */
+function nameAnnotation(name: string, original: string): readonly string[] {
+  const fits = /^\S(?:.*\S)?$/.test(original) && !/[\r\n\0]/.test(original);
+  return name === original || !fits ? [] : [`@qtune.name ${original}`];
+}
+
 function declareRegister(
   printer: Printer,
   type: "qubit" | "bit",
@@ -145,7 +151,7 @@ function declareRegister(
 ): void {
   if (register.size === 0) return;
   const name = printer.names.name(kind, register.name);
-  if (name !== register.name) printer.lines.push(`@qtune.name ${register.name}`);
+  printer.lines.push(...nameAnnotation(name, register.name));
   printer.lines.push(`${type}[${register.size}] ${name};`);
 }
 
@@ -185,7 +191,7 @@ function printInputs(
     seen.add(original);
     const name = names.name("input", original);
     if (parameter.role === "row") lines.push("@qtune.row");
-    if (name !== original) lines.push(`@qtune.name ${original}`);
+    lines.push(...nameAnnotation(name, original));
     lines.push(size > 0 ? `input array[float[64], ${size}] ${name};` : `input float[64] ${name};`);
     if (size > 0) for (let k = 0; k < size; k++) texts.set(`${original}[${k}]`, `${name}[${k}]`);
     else texts.set(parameter.name, name);
@@ -222,7 +228,7 @@ function printDefinitions(printer: Printer): void {
   for (const definition of inOrder(definitions)) {
     const name = printer.names.name("gate", definition.name);
     printer.gateNames.set(definition.name, name);
-    if (name !== definition.name) printer.lines.push(`@qtune.name ${definition.name}`);
+    printer.lines.push(...nameAnnotation(name, definition.name));
     printDefinition(printer, name, definition);
   }
 }

@@ -101,9 +101,14 @@ export function forEachStatement(
     const begin = reader.token.start;
     let isRead = false;
     try {
-      const behind = reader.token.kind === "name" ? quick(begin) : undefined;
+      let behind = reader.token.kind === "name" ? quick(begin) : undefined;
       if (behind !== undefined) {
         first = false;
+        // as many in a row as there are, without a token for each
+        for (let next: number | undefined = behind; next !== undefined;) {
+          behind = next;
+          next = quick(skipBlank(source.text, behind));
+        }
         advance(reader, behind);
         continue;
       }
@@ -119,6 +124,14 @@ export function forEachStatement(
       if (!isRead) recover(reader, begin); // else the fault is in what it means, and the next one stands ready
     }
   }
+}
+
+/** White space alone; a comment is left to the tokens. */
+function skipBlank(text: string, from: number): number {
+  let at = from;
+  for (let code = text.charCodeAt(at); code === 32 || code === 10 || code === 13 || code === 9;)
+    code = text.charCodeAt(++at);
+  return at;
 }
 
 /** Skips to behind the next `;` or `}`, always forward. */
