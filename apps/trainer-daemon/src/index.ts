@@ -16,11 +16,13 @@ import { createLayerHandlers } from "./handlers/layer-handlers.ts";
 import { createModelHandlers } from "./handlers/model-handlers.ts";
 import type { TrainerPorts } from "./handlers/ports.ts";
 import { createRunHandlers } from "./handlers/run-handlers.ts";
+import { createSessionHandlers } from "./handlers/session-handlers.ts";
 import { createRunQueue } from "./run-queue.ts";
 import { openRunStore } from "./run-store.ts";
+import { type SessionBook, createSessionBook } from "./sessions/session-book.ts";
 
 /** Services that the daemon can host, by the name that `--services` takes. */
-export const serviceNames = ["trainer", "layer"] as const;
+export const serviceNames = ["trainer", "session", "layer"] as const;
 
 /** Options of {@link startTrainerDaemon}. */
 export interface TrainerDaemonOptions {
@@ -60,6 +62,7 @@ export async function startTrainerDaemon(options: TrainerDaemonOptions): Promise
     runs: path.join(options.dataDirectory, "runs"),
     files: path.join(options.dataDirectory, "files"),
     scratch: path.join(options.dataDirectory, "scratch"),
+    states: path.join(options.dataDirectory, "states"),
   };
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true });
   const tokens =
@@ -79,6 +82,7 @@ export async function startTrainerDaemon(options: TrainerDaemonOptions): Promise
     },
   });
   const queue = createRunQueue({ store, engine, runsDirectory: folders.runs, log: options.log });
+  const sessions = createSessionBook({ engine, statesDirectory: folders.states });
   const ports: TrainerPorts = {
     store,
     engine,
@@ -87,7 +91,7 @@ export async function startTrainerDaemon(options: TrainerDaemonOptions): Promise
     scratchDirectory: folders.scratch,
   };
   const server = await createServer({
-    services: hostedServices(ports, executors, options.services ?? serviceNames),
+    services: hostedServices(ports, sessions, executors, options.services ?? serviceNames),
     listen: options.listen ?? "127.0.0.1:7273",
     ...(tokens === undefined ? {} : { tokens }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
@@ -98,6 +102,7 @@ export async function startTrainerDaemon(options: TrainerDaemonOptions): Promise
     close: async () => {
       await queue.close();
       await server.close({ graceMs: 2000 });
+      await sessions.close();
       await engine.close();
       await executors.close();
       store[Symbol.dispose]();
@@ -107,6 +112,7 @@ export async function startTrainerDaemon(options: TrainerDaemonOptions): Promise
 
 function hostedServices(
   ports: TrainerPorts,
+  sessions: SessionBook,
   executors: ExecutorPool,
   names: readonly (typeof serviceNames)[number][],
 ): HostedService[] {
@@ -118,6 +124,8 @@ function hostedServices(
         ...createFileHandlers(ports),
         ...createModelHandlers(ports),
       }),
+    session: () =>
+      hostService(trainingV1.TrainingSessionServiceService, createSessionHandlers(sessions)),
     layer: () => hostService(layerV1.QuantumLayerServiceService, createLayerHandlers(executors)),
   };
   return names.map((name) => all[name]());

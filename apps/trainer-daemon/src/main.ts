@@ -26,7 +26,7 @@ interface DaemonOptions {
 
 const home = path.join(os.homedir(), ".cache", "qtune");
 const program = new Command("qtune-trainer")
-  .description("Training runs over gRPC: TrainerService, QuantumLayerService.")
+  .description("Training over gRPC: TrainerService, TrainingSessionService, QuantumLayerService.")
   .option("--listen <host:port>", "gRPC address; port 0 takes a free one", "127.0.0.1:7273")
   .option(
     "--data-dir <folder>",

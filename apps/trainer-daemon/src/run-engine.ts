@@ -4,6 +4,7 @@
  */
 import type { Abortable, OnProgress } from "@qtune/base";
 import type { trainingV1 } from "@qtune/contracts";
+import type { TrainingSession } from "@qtune/trainer";
 import type { RunEvent } from "./run-store.ts";
 
 /** A configuration that was checked and completed. */
@@ -36,6 +37,16 @@ export type Target =
       readonly configJson: string;
     };
 
+/** A session under way: an adapter whose training loop the caller runs. */
+export interface OpenSession {
+  readonly training: TrainingSession;
+  /** Generates with the current values. */
+  sample(
+    request: trainingV1.GenerateRequest,
+    options: Abortable,
+  ): AsyncIterable<trainingV1.GenerateResponse>;
+}
+
 /** Trains, evaluates, generates and exports. Every long call honours its signal and rejects with `cancelled`. */
 export interface RunEngine {
   /** Checks a configuration. Errors: invalid_argument with all issues. */
@@ -66,6 +77,16 @@ export interface RunEngine {
     request: trainingV1.GenerateRequest,
     options: Abortable,
   ): AsyncIterable<trainingV1.GenerateResponse>;
+  /** Opens a model with a fresh adapter. Errors: invalid_argument in `adapter_json` or `executor_json`; what opening throws. */
+  openSession(
+    request: {
+      readonly model: string;
+      readonly adapterJson: string;
+      readonly executorJson: string;
+      readonly seed: bigint;
+    },
+    options: Abortable,
+  ): Promise<OpenSession>;
   /** Writes an export into a folder that is empty. */
   exportAdapter(
     target: Target,

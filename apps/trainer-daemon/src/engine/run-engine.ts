@@ -12,6 +12,7 @@ import {
   type EvalConfig,
   type EvaluationTarget,
   type RunConfig,
+  createTrainingSession,
   evaluateModel,
   linearSites,
   listCheckpoints,
@@ -195,6 +196,31 @@ export function createRunEngine(options: RunEngineOptions): RunEngine {
     generate: async function* (target, request, { signal }) {
       const opened = await openTarget(target, request.executorJson, { signal });
       yield* generate(opened, request, { signal });
+    },
+
+    openSession: async ({ model, adapterJson, executorJson, seed }, { signal }) => {
+      library.assertAllowed(model, "session.model");
+      const { adapter, executor: settings } = validateRunConfig({
+        ...smallestRun,
+        adapter: parseJson(adapterJson, "session.adapter_json"),
+        executor: executorJson === "" ? {} : parseJson(executorJson, "session.executor_json"),
+      });
+      const executor = executors.open(settings);
+      const opened = await library.open(model, { signal });
+      const training = await createTrainingSession({
+        model: opened.model,
+        adapter,
+        executor,
+        circuits: { ...settings, seed: settings.seed ?? Number(seed) },
+        seed: Number(seed),
+        signal,
+      });
+      const { adapter: trained, values } = training;
+      const target = { ...opened, adapter: { adapter: trained, values }, executor };
+      return {
+        training,
+        sample: (request, options) => generate({ ...target, circuits: settings }, request, options),
+      };
     },
 
     exportAdapter: async (target, request, { signal, onProgress }) => {

@@ -55,7 +55,7 @@ export interface TrainingSession {
   readonly values: ReadonlyMap<string, Float32Array>;
   /** Optimiser steps done. */
   readonly step: number;
-  /** Computes the loss and adds its gradient, times `scale`, to what earlier calls have left. */
+  /** Computes the loss and adds its gradient, times `scale`, to what earlier calls have left; a call that fails adds nothing. */
   forwardBackward(
     data: readonly SessionDatum[],
     options?: Abortable & { readonly scale?: number; readonly forwardOnly?: boolean },
@@ -96,10 +96,15 @@ export async function createTrainingSession(options: SessionOptions): Promise<Tr
   clear();
   let calls = 0;
 
-  const addGradients = async (factor: number, signal: AbortSignal | undefined): Promise<void> => {
+  const takeGradients = async (
+    signal: AbortSignal | undefined,
+  ): Promise<Record<string, Float64Array>> => {
     const gradients = await program.takeGradients({ signal });
     const bad = findNonFinite(Object.entries(gradients));
     if (bad !== undefined) throw nonFiniteError(optimizer.step + 1, "a gradient", [], bad);
+    return gradients;
+  };
+  const addGradients = (factor: number, gradients: Record<string, Float64Array>): void => {
     for (const [name, gradient] of Object.entries(gradients)) {
       const sum = sums.get(name);
       if (sum !== undefined) gradient.forEach((value, i) => (sum[i]! += factor * value)); // equal lengths
@@ -120,6 +125,7 @@ export async function createTrainingSession(options: SessionOptions): Promise<Tr
         new Float64Array(targetIds.length).fill(Number.NaN),
       );
       let [lossSum, weightSum] = [0, 0];
+      const passes: { factor: number; gradients: Record<string, Float64Array> }[] = [];
       program.bindParameters(Object.fromEntries(values));
       // Targets of one weight form one pass: the program sums plain losses, the weight multiplies their gradient.
       for (const weight of distinctWeights(data)) {
@@ -135,8 +141,11 @@ export async function createTrainingSession(options: SessionOptions): Promise<Tr
         }
         lossSum += weight * loss;
         weightSum += weight * count;
-        await addGradients(forwardOnly ? 0 : weight * scale, signal);
+        const gradients = await takeGradients(signal);
+        if (!forwardOnly) passes.push({ factor: weight * scale, gradients });
       }
+      // All or nothing: a call that fails on the way leaves no gradient behind.
+      for (const { factor, gradients } of passes) addGradients(factor, gradients);
       const after = runner.usage();
       return {
         lossSum,
