@@ -245,6 +245,10 @@ function readFile(file: string, where: string): string {
 /** Parses `observed` or `quantity=rate,...`. */
 function driftRates(text: string): DriftRates {
   if (text === "observed") return observedDriftRates;
+  if (!text.includes("="))
+    throw new InvalidArgumentError(
+      `expected observed, or quantity=rate,... such as readoutF1=0.16 but was given ${text}`,
+    );
   const rates = Object.fromEntries(
     text.split(",").map((part) => {
       const [name = "", rate = ""] = part.split("=");
