@@ -52,8 +52,11 @@ export async function compileGeneration(options: DecoderOptions): Promise<Progra
       width,
     );
   };
+  const isNarrow = options.baseWeights === "int8" || options.baseWeights === "int4";
   outputs["logits"] = buildDecoder({
     ...options,
+    // With float32 the head alone would take a third of a step.
+    headWeights: isNarrow ? "int8" : "float32",
     graph,
     inputs: {
       ids: graph.input("ids", "int64", ["N"]),

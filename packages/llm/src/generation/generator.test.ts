@@ -255,3 +255,32 @@ test("rows that join later, with settings of their own, get what they would get 
   expect(results.get(3)?.ids).toEqual(alone[3]?.slice(0, 3));
   await generator.close();
 });
+
+test.each(["int8", "int4"] as const)(
+  "%s weights, the head in 8 bits, score a prompt close to float32",
+  async (baseWeights) => {
+    const scores = await Promise.all(
+      (["float32", baseWeights] as const).map(async (weights) => {
+        const wide = tinyConfig({ hidden: 32, headDim: 8 });
+        const generator = await createGenerator({
+          config: wide,
+          tensors: tinyTensors(wide),
+          baseWeights: weights,
+        });
+        const [result] = await generator.generate({
+          promptIds: [[1, 5, 9, 4, 20, 11]],
+          maxNewTokens: 0,
+          scorePrompt: true,
+        });
+        await generator.close();
+        return result?.prompt?.logProbabilities ?? [];
+      }),
+    );
+    const [exact = [], narrow = []] = scores;
+    const tolerance = baseWeights === "int8" ? 0.15 : 1.5;
+    expect(narrow).not.toEqual(exact);
+    narrow.forEach((value, t) =>
+      expect(Math.abs(value - (exact[t] ?? Number.NaN)), `token ${t + 1}`).toBeLessThan(tolerance),
+    );
+  },
+);

@@ -48,6 +48,8 @@ export interface BuildDecoderOptions {
   readonly baseWeights?: BaseWeights | undefined;
   /** Default `integer`. */
   readonly quantisedKernel?: QuantisedKernel | undefined;
+  /** How the head is kept: `int8` for generation, which reads all of it for each token. Default `float32`. */
+  readonly headWeights?: "float32" | "int8" | undefined;
   /** What the reverse pass computes again. Default `nothing`. */
   readonly recompute?: Recompute | undefined;
   readonly inputs: {
@@ -81,10 +83,13 @@ export function buildDecoder(options: BuildDecoderOptions): Tensor {
     x = isRepeated ? graph.checkpoint(input, build) : build();
   }
   const normed = graph.rmsNorm(x, weights.vector("model.norm.weight", config.hidden), config.eps);
-  const head = config.tied
-    ? embedding
-    : weights.matrix("lm_head.weight", [config.vocab, config.hidden]);
-  return graph.withScope("lm_head", () => graph.linear(normed, head));
+  const headName = config.tied ? "model.embed_tokens.weight" : "lm_head.weight";
+  const size = [config.vocab, config.hidden] as const;
+  return graph.withScope("lm_head", () =>
+    options.headWeights === "int8"
+      ? weights.applyInt8(headName, size, normed)
+      : graph.linear(normed, config.tied ? embedding : weights.matrix(headName, size)),
+  );
 }
 
 function assertSupported(config: ModelConfig): void {
@@ -102,6 +107,8 @@ interface Weights {
   matrix(name: string, shape: readonly [number, number]): Tensor;
   /** Multiplies rows by a frozen matrix [out, in]. */
   apply(name: string, shape: readonly [number, number], rows: Tensor, bias?: Tensor): Tensor;
+  /** Multiplies rows by a frozen matrix [out, in] of 8 bits, in integers. */
+  applyInt8(name: string, shape: readonly [number, number], rows: Tensor): Tensor;
 }
 
 /** Values that share a scale in quantised matrices. */
@@ -147,6 +154,12 @@ function createWeights({
   return {
     vector: (name, size) => get(name, [size]),
     matrix: (name, shape) => get(name, shape),
+    applyInt8: (name, shape, rows) =>
+      graph.quantisedLinear(rows, {
+        name: `${name}:head`,
+        source: sourceOf(name, shape),
+        format: { bits: 8, blockSize, transposed: false },
+      }),
     apply(name, shape, rows, bias) {
       if (baseWeights === "float32") return graph.linear(rows, get(name, shape), bias);
       if (baseWeights === "float16") return graph.linear(rows, half(name, shape), bias);
