@@ -15,7 +15,7 @@ interface Graph {
 }
 
 /** Restarts without a larger set after which no more are tried. */
-const patience = 4;
+const patience = 2;
 
 /**
  * Finds many places of a shape that do not exclude each other: indices of places, the cheapest first.
