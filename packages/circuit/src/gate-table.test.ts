@@ -249,3 +249,14 @@ test("gate names are upper case and distinct", () => {
   expect(new Set(gateTable.map((gate) => gate.name)).size).toBe(gateTable.length);
   for (const gate of gateTable) expect(gate.name).toMatch(/^[A-Z][A-Z0-9_]*$/);
 });
+
+test("gates of huge angles are unitary, and have powers", () => {
+  for (const gate of gateTable.filter((one) => one.angles.length > 0)) {
+    const angles = gate.angles.map((_, i) => [0.3, 1, 1e21, -3e15][i] ?? 0);
+    expect(unitarityError(gate.matrix(angles)), gate.name).toBeLessThan(tolerance);
+    const half = { ...operationOf(gate, angles), power: 0.5 };
+    expect(unitarityError(circuitUnitary(circuitOf(gate.qubits, [half]))), gate.name).toBeLessThan(
+      1e-9,
+    );
+  }
+});

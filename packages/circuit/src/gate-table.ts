@@ -84,6 +84,14 @@ function diagonalMatrix(...phases: readonly number[]): Matrix {
   return { size, re, im };
 }
 
+/** Sums of larger angles are rounded so much that a matrix with them would not be unitary. */
+const largeAngle = 100;
+
+/** The same angle in [−π, π], by its sine and cosine. */
+function reduceAngle(angle: number): number {
+  return Math.atan2(Math.sin(angle), Math.cos(angle));
+}
+
 function u3Matrix(theta: number, phi: number, lambda: number, phase = 0): Matrix {
   const c = Math.cos(theta / 2);
   const s = Math.sin(theta / 2);
@@ -91,6 +99,8 @@ function u3Matrix(theta: number, phi: number, lambda: number, phase = 0): Matrix
     amplitude * Math.cos(angle),
     amplitude * Math.sin(angle),
   ];
+  if (Math.abs(phase) + Math.abs(phi) + Math.abs(lambda) > largeAngle)
+    return u3Matrix(theta, reduceAngle(phi), reduceAngle(lambda), reduceAngle(phase));
   const entries = [
     at(c, phase),
     at(-s, phase + lambda),
