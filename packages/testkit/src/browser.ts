@@ -4,7 +4,8 @@ import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { pathToFileURL } from "node:url";
 
-const require = createRequire(import.meta.url);
+/** Development dependencies of the workspace, which no package declares. */
+const workspace = createRequire(new URL("../../../package.json", import.meta.url));
 
 /** A page that runs one script; what the script puts on `window` can be called. */
 export interface BrowserPage {
@@ -31,7 +32,7 @@ export async function findChrome(): Promise<Chrome | undefined> {
   if (named !== undefined) return { executablePath: named, args };
   if (process.platform !== "linux" || process.arch !== "x64") return undefined;
   try {
-    const url = pathToFileURL(require.resolve("@sparticuz/chromium")).href;
+    const url = pathToFileURL(workspace.resolve("@sparticuz/chromium")).href;
     const { default: chromium } = (await import(url)) as {
       default: { executablePath(): Promise<string> };
     }; // its published interface
@@ -51,7 +52,7 @@ export async function bundleForBrowser(
   folder: string,
   options: { readonly minify?: boolean } = {},
 ): Promise<string> {
-  const esbuild = createRequire(require.resolve("tsup"))("esbuild") as {
+  const esbuild = createRequire(workspace.resolve("tsup"))("esbuild") as {
     build(options: object): Promise<{ outputFiles: readonly { text: string }[] }>;
   }; // its published interface
   const { outputFiles } = await esbuild.build({
@@ -78,7 +79,7 @@ export async function openPage(chrome: Chrome, script: string): Promise<BrowserP
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo; // of a listening server
-  const url = pathToFileURL(require.resolve("puppeteer-core")).href;
+  const url = pathToFileURL(workspace.resolve("puppeteer-core")).href;
   const { default: puppeteer } = (await import(url)) as {
     default: { launch(options: object): Promise<Browser> };
   }; // its published interface

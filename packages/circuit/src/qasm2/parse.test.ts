@@ -285,3 +285,11 @@ describe("errors", () => {
     expect(issuesOf("(".repeat(100_000)).length).toBeGreaterThan(0);
   });
 });
+
+test("values for which a body has no finite angle are refused at the call", () => {
+  const text =
+    'OPENQASM 2.0; include "qelib1.inc"; qreg q[1];\ngate k(t) a { rz(ln(t)) a; }\nk(-1) q[0];\n';
+  expect(() => parseQasm2(text, { fileName: "a.qasm" })).toThrow(
+    /a\.qasm:3:1: k: expected values that give its body finite angles but was given -1/,
+  );
+});

@@ -946,10 +946,16 @@ function instanceOf(
     reader,
     callee.template,
     angles.map((angle) => (isBoundAngle(angle) ? angle : Number.NaN)),
+    offset,
   );
 }
 
-function variantOf(reader: Reader, template: Template, values: readonly number[]): string {
+function variantOf(
+  reader: Reader,
+  template: Template,
+  values: readonly number[],
+  offset: number,
+): string {
   const key = values.join(",");
   const known = template.variants.get(key);
   if (known !== undefined) return known;
@@ -961,17 +967,18 @@ function variantOf(reader: Reader, template: Template, values: readonly number[]
     const angles = step.values.map((value) => {
       const number = evaluate(value, lookup);
       if (!Number.isFinite(number))
-        throw new QtuneError(
-          "invalid_argument",
-          `expected finite angles but ${template.name}(${key}) gives ${number}`,
-          { where: reader.source.file ?? "qasm2" },
-        );
+        failAt(reader, {
+          where: template.name,
+          offset,
+          expected: "values that give its body finite angles",
+          given: key,
+        });
       return number;
     });
     const { callee } = step;
     const inner =
       callee.kind === "user" && callee.template.lazy
-        ? variantOf(reader, callee.template, angles)
+        ? variantOf(reader, callee.template, angles, offset)
         : callee.name;
     return {
       kind: "gate",
