@@ -331,3 +331,22 @@ describe("readCircuit", () => {
     );
   });
 });
+
+test("a case without values, a condition without bits and a loop over a constant are refused", () => {
+  const never = { kind: "or", of: [] } as const;
+  const issues = validateCircuit({
+    qubits: 1,
+    clbits: 1,
+    parameters: [],
+    operations: [
+      { kind: "switch", clbits: [0], cases: [{ values: [], body: [] }] },
+      { kind: "if", condition: { kind: "equals", clbits: [], value: 0n }, then: [] },
+      { kind: "while", condition: never, body: [], maxIterations: 1 },
+    ],
+  });
+  expect(issues.map((issue) => issue.where)).toEqual([
+    "circuit.operations[0].cases[0].values",
+    "circuit.operations[1].condition.clbits",
+    "circuit.operations[2].condition",
+  ]);
+});

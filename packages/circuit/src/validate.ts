@@ -266,9 +266,11 @@ function checkOperation(
       return;
     case "switch":
       checkClbits(check, place(".clbits"), operation.clbits, scope);
-      operation.cases.forEach((one, i) =>
-        checkOperations(check, place(`.cases[${i}].body`), one.body, scope, depth + 1),
-      );
+      operation.cases.forEach((one, i) => {
+        if (one.values.length === 0)
+          check.report(place(`.cases[${i}].values`), "at least one value", "none");
+        checkOperations(check, place(`.cases[${i}].body`), one.body, scope, depth + 1);
+      });
       checkOperations(check, place(".default"), operation.default ?? [], scope, depth + 1);
       return;
     default: {
