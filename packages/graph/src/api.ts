@@ -37,6 +37,11 @@ export interface CompileOptions {
   readonly providers?: readonly string[] | undefined;
   /** Whether onnxruntime keeps a second, packed copy of the weights: faster by a few percent, twice the memory. Default true. */
   readonly prepack?: boolean | undefined;
+  /**
+   * Whether threads spin while they wait for each other: faster by a quarter where a run is many small operations and the cores
+   * are free, slower by half where others need them. Default false.
+   */
+  readonly spin?: boolean | undefined;
   /** Where weights lie; programs of one store share them. Default: a store of the program's own, removed on close. */
   readonly weightStore?: WeightStore | undefined;
   /** Writes an onnxruntime profile next to the model files. */

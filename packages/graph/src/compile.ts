@@ -186,7 +186,7 @@ function disabledOptimisers(isNarrow: boolean): string {
   return [...always, ...(isNarrow ? forNarrow : [])].join(";");
 }
 
-/** Threads do not spin while they wait: the host runs circuits between two segments and needs the cores. */
+/** Threads do not spin while they wait unless asked to: the host runs circuits between two segments and needs the cores. */
 function sessionOptions(
   file: string,
   options: CompileOptions,
@@ -209,7 +209,9 @@ function sessionOptions(
         disable_prepacking: options.prepack === false ? "1" : "0",
         // A product with a widened matrix stays one in floats.
         disable_quant_qdq: isNarrow ? "1" : "0",
-        intra_op: { allow_spinning: "0" },
+        // Never after the last run has returned.
+        force_spinning_stop: "1",
+        intra_op: { allow_spinning: options.spin === true ? "1" : "0" },
       },
     },
   };

@@ -67,7 +67,9 @@ export async function compileGeneration(options: DecoderOptions): Promise<Progra
     attend,
     keepRows: (rows) => graph.gatherRows(rows, keptRows, keptInverse, anyPadding),
   });
-  return compile(graph, { ...options, outputs });
+  // A step is a thousand small operations: waiting threads spin, unless circuits on the host need the cores.
+  const spin = options.spin ?? !graph.nodes.some(({ op }) => op === "hostOperation");
+  return compile(graph, { ...options, spin, outputs });
 }
 
 /** Appends zeros to every head. Shapes: x [B, T, H·headDim], result [B, T, H·width]. */

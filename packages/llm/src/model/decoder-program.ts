@@ -39,7 +39,7 @@ import type { OnLinear } from "./on-linear.ts";
 /** What training, scoring and generation programs have in common. */
 export interface DecoderOptions extends Pick<
   CompileOptions,
-  "precision" | "threads" | "providers" | "prepack" | "signal" | "profile" | "weightStore"
+  "precision" | "threads" | "providers" | "prepack" | "spin" | "signal" | "profile" | "weightStore"
 > {
   readonly config: ModelConfig;
   /** Weights under their Hugging Face names. */
