@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { QtuneError } from "@qtune/base";
 import { addChip } from "./commands/chip.ts";
 import { addCircuit } from "./commands/circuit.ts";
+import { addData } from "./commands/data.ts";
 import { addDevice } from "./commands/device.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEval } from "./commands/eval.ts";
@@ -20,6 +21,7 @@ type AddCommands = (program: Command, signal: AbortSignal) => void;
 const groups: readonly AddCommands[] = [
   addQuickstart,
   addTrain,
+  addData,
   addEval,
   addExport,
   addModel,

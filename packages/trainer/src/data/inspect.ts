@@ -105,7 +105,7 @@ function inspectSample(
 
 /** Counts lengths in bins whose upper ends double. */
 function histogram(lengths: readonly number[]): DataInspection["lengths"] {
-  const longest = Math.max(1, ...lengths);
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 1);
   const bins: { upTo: number; count: number }[] = [];
   for (let upTo = 16; ; upTo *= 2) {
     bins.push({
