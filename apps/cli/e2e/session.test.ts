@@ -195,6 +195,19 @@ describe("a training session over gRPC", () => {
     await expect(channel.unary(service.getSession, { name })).rejects.toMatchObject({
       code: "not_found",
     });
+    const once = (): Promise<trainingV1.Session> =>
+      channel.unary(
+        service.createSession,
+        trainingV1.CreateSessionRequest.fromPartial({
+          session: { model: bed.model, adapterJson },
+          requestId: "2f0d2c57-7b52-4f0c-9d1a-0d8a4a5b6c7d",
+        }),
+      );
+    const first = await once();
+    expect((await once()).name).toBe(first.name);
+    await channel.unary(service.deleteSession, { name: first.name });
+    expect((await once()).name).not.toBe(first.name);
+    await expect(create({ seed: 2n ** 60n })).rejects.toThrow("expected a seed below 2^53");
     await expect(create({ adapterJson: '{"kind":"lora","rank":2,"rnak":2}' })).rejects.toThrow(
       /rnak/,
     );

@@ -22,6 +22,11 @@ export function numberOption(min: number, max: number): (text: string) => number
   };
 }
 
+/** Collects the values of an option that may be repeated. */
+export function collectOption(value: string, all: string[]): string[] {
+  return [...all, value];
+}
+
 /** Parses a seed: a whole number of up to 64 bits. */
 export function seedOption(text: string): bigint {
   if (!/^\d{1,20}$/.test(text) || BigInt(text) >= 1n << 64n) {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type ChipModel, createChip, newestSnapshot } from "@qtune/chip";
-import { type CircuitBatch, allPauliZ, pauliZ, ringAnsatz } from "@qtune/circuit";
+import { allPauliZ, pauliZ, ringAnsatz } from "@qtune/circuit";
 import { describeExecutor } from "@qtune/circuit/conformance";
 import { circuitV1, deviceV1, simulatorV1 } from "@qtune/contracts";
 import { createChipExecutor } from "@qtune/emulator";
@@ -16,6 +16,7 @@ import {
 } from "@qtune/rpc";
 import { createLocalExecutor } from "@qtune/simulator";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { ansatzBatch } from "./ansatz-batch.fixture.ts";
 import {
   type DeviceEmulator,
   type DeviceEmulatorOptions,
@@ -52,19 +53,6 @@ function connect(emulator: DeviceEmulator, token?: string): DeviceClient {
   return client;
 }
 
-function ringBatch(B: number): CircuitBatch {
-  const circuit = ringAnsatz({ n: 2, layers: 1, ansatz: "ring" });
-  const count = (role: string): number =>
-    circuit.parameters.filter((each) => each.role === role).length;
-  return {
-    circuit,
-    B,
-    shared: Float64Array.from({ length: count("shared") }, (_, i) => 0.1 * i),
-    rows: Float64Array.from({ length: B * count("row") }, (_, i) => Math.sin(i)),
-    observables: allPauliZ(2),
-  };
-}
-
 const sampled = { device, shots: 100, seed: 7n };
 
 describe("executors, in process and remote, pass one suite", () => {
@@ -86,7 +74,7 @@ describe("executors, in process and remote, pass one suite", () => {
 
 describe("a task batch", () => {
   test("gives the counts and values of the emulator in this process, bit for bit", async () => {
-    const batch = ringBatch(250); // two chip jobs
+    const batch = ansatzBatch(250); // two chip jobs
     const options = { shots: 100, seed: 7n, returns: ["counts"] as const };
     const remote = createRemoteExecutor({ target: `grpc://${shared.address}` });
     open.push(remote);
@@ -105,9 +93,9 @@ describe("a task batch", () => {
   test("is made once per request id; another body is refused with both hashes", async () => {
     const client = connect(shared);
     const options = { ...sampled, requestId: "0f8fad5b-d9cb-469f-a165-70867728950e" };
-    const first = await client.submit(ringBatch(3), options);
-    expect((await client.submit(ringBatch(3), options)).name).toBe(first.name);
-    const other = client.submit(ringBatch(4), options);
+    const first = await client.submit(ansatzBatch(3), options);
+    expect((await client.submit(ansatzBatch(3), options)).name).toBe(first.name);
+    const other = client.submit(ansatzBatch(4), options);
     await expect(other).rejects.toMatchObject({
       code: "already_exists",
       details: {
@@ -119,7 +107,7 @@ describe("a task batch", () => {
 
   test("is checked and estimated without being stored when that is asked", async () => {
     const client = connect(shared);
-    const checked = await client.validate(ringBatch(31), sampled);
+    const checked = await client.validate(ansatzBatch(31), sampled);
     expect(checked.name).toBe("");
     expect(checked.estimate).toMatchObject({ circuits: 31, shots: 3100n });
     expect(checked.estimate?.chipSeconds).toBeGreaterThan(0);
@@ -135,7 +123,7 @@ describe("a task batch", () => {
 
   test("goes through its states in order, each with a cursor from which watching goes on", async () => {
     const client = connect(shared);
-    const { name } = await client.submit(ringBatch(250), sampled);
+    const { name } = await client.submit(ansatzBatch(250), sampled);
     const events: deviceV1.WatchTasksResponse[] = [];
     for await (const event of client.watch(name, { includeResults: true })) events.push(event);
     const states = events.flatMap(({ event }) =>
@@ -167,7 +155,7 @@ describe("a task batch", () => {
 
   test("too large for one message comes as a stream and is the same batch", async () => {
     const client = connect(shared);
-    const batch = ringBatch(5);
+    const batch = ansatzBatch(5);
     const request = deviceV1.CreateTaskBatchRequest.fromPartial({
       parent: device,
       taskBatch: { options: { shots: 100, seed: 7n } },
@@ -210,7 +198,7 @@ describe("a task batch", () => {
   });
 
   test("measured in two bases, over several chip jobs, gives what the emulator in this process gives", async () => {
-    const base = ringBatch(250);
+    const base = ansatzBatch(250);
     const observables = [
       pauliZ(0),
       { terms: [{ coefficient: 0.5, paulis: [{ qubit: 0, pauli: "X" as const }] }] },
@@ -230,7 +218,7 @@ describe("a task batch", () => {
 
   test("lists its tasks page by page, each with its place and result", async () => {
     const client = connect(shared);
-    const batch = ringBatch(7);
+    const batch = ansatzBatch(7);
     const { name } = await client.submit(batch, sampled);
     const { expectations } = await client.results(name, batch);
     const tasks: deviceV1.Task[] = [];
@@ -261,7 +249,7 @@ describe("a task batch", () => {
 
   test("that is cancelled stops, keeps what it has, and says so to its watcher", async () => {
     const client = connect(shared);
-    const batch = ringBatch(4000);
+    const batch = ansatzBatch(4000);
     const { name } = await client.submit(batch, sampled);
     const results = client.results(name, batch);
     const settled = expect(results).rejects.toMatchObject({ code: "cancelled" });
@@ -273,8 +261,8 @@ describe("a task batch", () => {
 
   test("runs without a task that was cancelled before its turn; the others keep their counts", async () => {
     const client = connect(await start());
-    const blocker = await client.submit(ringBatch(1500), sampled);
-    const batch = ringBatch(5);
+    const blocker = await client.submit(ansatzBatch(1500), sampled);
+    const batch = ansatzBatch(5);
     const { name } = await client.submit(batch, sampled);
     await client.service.cancelTask({ name: `${name}/tasks/2` });
     await client.service.cancelTaskBatch({ name: blocker.name });
@@ -312,7 +300,7 @@ describe("a task batch", () => {
   ])("with %s is refused", async (_, change, code) => {
     const client = connect(shared);
     await expect(
-      client.submit({ ...ringBatch(2), ...change }, { ...sampled, ...change }),
+      client.submit({ ...ansatzBatch(2), ...change }, { ...sampled, ...change }),
     ).rejects.toMatchObject({
       code,
     });
@@ -343,7 +331,7 @@ describe("what was accepted", () => {
   test("goes on after a stop, with the counts of an undisturbed run", async () => {
     const folder = mkdtempSync(path.join(tmpdir(), "qtune-device-"));
     folders.push(folder);
-    const batch = ringBatch(600);
+    const batch = ansatzBatch(600);
     const first = await startDeviceEmulator({ chip, threads: 1, dataDirectory: folder });
     const early = createDeviceClient({ target: first.address });
     const { name } = await early.submit(batch, sampled);
@@ -387,7 +375,7 @@ describe("tokens", () => {
     const emulator = await start({ tokens });
     const alice = connect(emulator, "alice-0123456789abc");
     const bob = connect(emulator, "bob-0123456789abcde");
-    const { name } = await alice.submit(ringBatch(2), sampled);
+    const { name } = await alice.submit(ansatzBatch(2), sampled);
     await expect(bob.service.getTaskBatch({ name })).rejects.toMatchObject({ code: "not_found" });
     await expect(bob.service.cancelTaskBatch({ name })).rejects.toMatchObject({
       code: "not_found",
@@ -397,12 +385,12 @@ describe("tokens", () => {
   test("bound what one principal may have waiting and may use, with a reason", async () => {
     const emulator = await start({ tokens });
     const alice = connect(emulator, "alice-0123456789abc");
-    await expect(alice.submit(ringBatch(11), sampled)).rejects.toMatchObject({
+    await expect(alice.submit(ansatzBatch(11), sampled)).rejects.toMatchObject({
       code: "resource_exhausted",
       details: { quota: "queued circuits of alice", limit: 10 },
     });
     const bob = connect(emulator, "bob-0123456789abcde");
-    await expect(bob.submit(ringBatch(2), sampled)).rejects.toMatchObject({
+    await expect(bob.submit(ansatzBatch(2), sampled)).rejects.toMatchObject({
       code: "resource_exhausted",
       details: { quota: "chip seconds of bob", limit: 0.5 },
     });
@@ -464,7 +452,7 @@ describe("calibrations", () => {
     const old = newestSnapshot(chip).id;
     emulator.addCalibration(newestSnapshot(newer));
     const client = connect(emulator);
-    const batch = ringBatch(3);
+    const batch = ansatzBatch(3);
     const pinned = await client.submit(batch, { ...sampled, calibration: old });
     const free = await client.submit(batch, sampled);
     expect((await client.results(pinned.name, batch)).usage.snapshotId).toBe(old);
@@ -517,7 +505,7 @@ test.each<[string, string]>([
 test("with a real-time clock chip time passes", async () => {
   const emulator = await start({ clock: "real-time" });
   const client = connect(emulator);
-  const batch = ringBatch(2);
+  const batch = ansatzBatch(2);
   const startMs = performance.now();
   const { name } = await client.submit(batch, sampled);
   const { usage } = await client.results(name, batch);
@@ -527,7 +515,7 @@ test("with a real-time clock chip time passes", async () => {
 
 test("the service answers while it computes", async () => {
   const client = connect(shared);
-  const { name } = await client.submit(ringBatch(3000), sampled);
+  const { name } = await client.submit(ansatzBatch(3000), sampled);
   const startMs = performance.now();
   for (let i = 0; i < 20; i++) await client.service.getDevice({ name: device });
   expect(performance.now() - startMs).toBeLessThan(5000);
@@ -536,7 +524,7 @@ test("the service answers while it computes", async () => {
 
 test("faults on purpose break calls and streams, and a client gets its results through them", async () => {
   const emulator = await start({ faults: { unavailableRate: 0.3, breakStreamsAfter: 3 } });
-  const batch = ringBatch(250);
+  const batch = ansatzBatch(250);
   const remote = createRemoteExecutor({
     target: `grpc://${emulator.address}/${device}`,
     retry: { attempts: 20 },
@@ -558,7 +546,7 @@ describe("a chip job that fails", () => {
     const request = deviceV1.CreateTaskBatchRequest.fromPartial({
       parent: device,
       taskBatch: {
-        batch: batchToWire(ringBatch(500)),
+        batch: batchToWire(ansatzBatch(500)),
         options: { shots: 100, seed: 7n },
         failurePolicy,
       },
@@ -582,7 +570,7 @@ describe("a chip job that fails", () => {
       failure: { code: "aborted" },
     });
     expect((await task(400)).state).toBe(TASK_STATE_SUCCEEDED);
-    const results = client.results(final.name, ringBatch(500));
+    const results = client.results(final.name, ansatzBatch(500));
     await expect(results).rejects.toMatchObject({ code: "aborted" });
   });
 
@@ -600,7 +588,7 @@ describe("a simulator service", () => {
   test("gives a large batch in parts what it gives in one message, gradients too", async () => {
     const client = createSimulatorClient({ target: shared.address });
     open.push(client);
-    const batch = ringBatch(20_000); // above the size from which the client streams
+    const batch = ansatzBatch(20_000); // above the size from which the client streams
     const cotangent = Float64Array.from({ length: 40_000 }, (_, i) => Math.cos(i));
     const local = createLocalExecutor({ threads: 1 });
     open.push(local);
@@ -695,7 +683,7 @@ describe("a hostile client", () => {
     const client = createSimulatorClient({ target: shared.address });
     open.push(client);
     const stop = new AbortController();
-    const large = { ...ringBatch(1_000_000) };
+    const large = { ...ansatzBatch(1_000_000) };
     const calls = [
       client.run(large, { signal: stop.signal }),
       client.run(large, { signal: stop.signal }),
@@ -705,6 +693,6 @@ describe("a hostile client", () => {
     );
     setTimeout(() => stop.abort(), 500);
     await settled;
-    expect((await client.run(ringBatch(1))).expectations).toHaveLength(2);
+    expect((await client.run(ansatzBatch(1))).expectations).toHaveLength(2);
   });
 });

@@ -1,8 +1,8 @@
 import { createChip, newestSnapshot, observedDriftRates } from "@qtune/chip";
-import { type CircuitBatch, allPauliZ, ringAnsatz } from "@qtune/circuit";
 import { createChipExecutor } from "@qtune/emulator";
 import { createDeviceClient } from "@qtune/rpc";
 import { afterEach, expect, test } from "vitest";
+import { ansatzBatch } from "./ansatz-batch.fixture.ts";
 import { type DeviceEmulatorOptions, startDeviceEmulator } from "./device-emulator.ts";
 
 const grid = createChip("grid-3x3", { seed: 3 });
@@ -24,28 +24,15 @@ async function connect(options: Partial<DeviceEmulatorOptions>) {
   return client;
 }
 
-function ringBatch(B: number): CircuitBatch {
-  const circuit = ringAnsatz({ n: 2, layers: 1 });
-  const count = (role: string): number =>
-    circuit.parameters.filter((each) => each.role === role).length;
-  return {
-    circuit,
-    B,
-    shared: Float64Array.from({ length: count("shared") }, (_, i) => 0.1 * i),
-    rows: Float64Array.from({ length: B * count("row") }, (_, i) => Math.sin(i)),
-    observables: allPauliZ(2),
-  };
-}
-
 const sampled = { device, shots: 100, seed: 7n };
 
 test("the clock of the chip is the time of the drift; a placement replays by calibration, drift time and seed", async () => {
   const client = await connect({ drift });
-  const young = await client.submit(ringBatch(4), sampled);
-  await client.results(young.name, ringBatch(4));
+  const young = await client.submit(ansatzBatch(4), sampled);
+  await client.results(young.name, ansatzBatch(4));
   expect((await client.service.getTaskBatch({ name: young.name })).placement?.driftSeconds).toBe(0);
 
-  const batch = ringBatch(50);
+  const batch = ansatzBatch(50);
   const old = await client.submit(batch, sampled);
   const result = await client.results(old.name, batch);
   const { placement } = await client.service.getTaskBatch({ name: old.name });
@@ -69,15 +56,15 @@ test("with a real-time clock the drift time is that since the calibration came i
   let nowMs = Date.parse("2026-11-01T00:00:00Z");
   const client = await connect({ drift, clock: "real-time", now: () => nowMs });
   nowMs += 3 * 86_400_000 + 1000;
-  const checked = await client.validate(ringBatch(1), sampled);
+  const checked = await client.validate(ansatzBatch(1), sampled);
   expect(checked.placement).toMatchObject({ driftSeconds: 3 * 86_400, driftSeed: 5n });
 });
 
 test("a chip without drift says so, and a drift time out of range is refused", async () => {
   const client = await connect({});
-  const checked = await client.validate(ringBatch(1), sampled);
+  const checked = await client.validate(ansatzBatch(1), sampled);
   expect(checked.placement).toMatchObject({ driftSeconds: 0, driftSeed: 0n });
-  await expect(client.validate(ringBatch(1), { ...sampled, driftSeconds: -1 })).rejects.toThrow(
+  await expect(client.validate(ansatzBatch(1), { ...sampled, driftSeconds: -1 })).rejects.toThrow(
     /drift_seconds: expected 0 to 34560000 s \(400 days\) but was given -1/,
   );
 });

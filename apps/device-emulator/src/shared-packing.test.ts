@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createChip } from "@qtune/chip";
-import { type CircuitBatch, ringAnsatz } from "@qtune/circuit";
+import type { CircuitBatch } from "@qtune/circuit";
 import { deviceV1 } from "@qtune/contracts";
 import { createTaskRunner, prepareChipBatch, rowLookup } from "@qtune/emulator";
 import { type DeviceClient, createDeviceClient, parseTokenFile } from "@qtune/rpc";
 import { afterEach, describe, expect, test } from "vitest";
+import { ansatzBatch } from "./ansatz-batch.fixture.ts";
 import {
   type DeviceEmulator,
   type DeviceEmulatorOptions,
@@ -38,17 +39,9 @@ function connect(emulator: DeviceEmulator, name: string): DeviceClient {
   return client;
 }
 
+/** Open chains, measured without observables. */
 function pathBatch(B: number, n = 3): CircuitBatch {
-  const circuit = ringAnsatz({ n, layers: 1, ansatz: "path" });
-  const count = (role: string): number =>
-    circuit.parameters.filter((each) => each.role === role).length;
-  return {
-    circuit,
-    B,
-    shared: Float64Array.from({ length: count("shared") }, (_, i) => 0.1 * i),
-    rows: Float64Array.from({ length: B * count("row") }, (_, i) => Math.sin(i + n)),
-    observables: [],
-  };
+  return { ...ansatzBatch(B, { n, ansatz: "path" }), observables: [] };
 }
 
 const sampled = { device, shots: 100, returns: ["counts"] as const };

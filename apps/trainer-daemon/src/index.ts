@@ -19,7 +19,11 @@ import { createRunHandlers } from "./handlers/run-handlers.ts";
 import { createSessionHandlers } from "./handlers/session-handlers.ts";
 import { createRunQueue } from "./run-queue.ts";
 import { openRunStore } from "./run-store.ts";
-import { type SessionBook, createSessionBook } from "./sessions/session-book.ts";
+import {
+  type SessionBook,
+  createSessionBook,
+  removeUnfinishedStates,
+} from "./sessions/session-book.ts";
 
 /** Services that the daemon can host, by the name that `--services` takes. */
 export const serviceNames = ["trainer", "session", "layer"] as const;
@@ -82,6 +86,7 @@ export async function startTrainerDaemon(options: TrainerDaemonOptions): Promise
     },
   });
   const queue = createRunQueue({ store, engine, runsDirectory: folders.runs, log: options.log });
+  await removeUnfinishedStates(folders.states);
   const sessions = createSessionBook({ engine, statesDirectory: folders.states });
   const ports: TrainerPorts = {
     store,

@@ -2,6 +2,7 @@
 export {
   type RunConfig,
   type RunConfigInput,
+  dataFormats,
   runConfigJsonSchema,
   runConfigSchemaId,
 } from "./config/run-config.ts";

@@ -4,13 +4,14 @@ import { type Tokenizer, loadTokenizer, openModel } from "@qtune/llm";
 import {
   type DataInspection,
   type Example,
+  dataFormats,
   inspectData,
   parseRunConfig,
   readExamples,
 } from "@qtune/trainer";
 import { type CommandContext, defineAction } from "../command.ts";
 import { readInput } from "../input.ts";
-import { choiceOption, integerOption } from "../number-option.ts";
+import { choiceOption, collectOption, integerOption } from "../number-option.ts";
 
 interface InspectOptions {
   readonly set: string[];
@@ -18,20 +19,9 @@ interface InspectOptions {
 }
 
 interface ShowOptions {
-  readonly format: (typeof formats)[number];
+  readonly format: (typeof dataFormats)[number];
   readonly count: number;
 }
-
-const formats = [
-  "auto",
-  "text",
-  "prompt",
-  "chat",
-  "alpaca",
-  "sharegpt",
-  "cpsycoun",
-  "tokens",
-] as const;
 
 /** Adds `qtune inspect` and `qtune data`. */
 export function addData(program: Command, signal: AbortSignal): void {
@@ -39,12 +29,7 @@ export function addData(program: Command, signal: AbortSignal): void {
     .command("inspect")
     .description("shows what a run would learn from, token by token, before it learns")
     .argument("<run.yaml>", "run configuration, - for stdin")
-    .option(
-      "--set <a.b=c>",
-      "a setting that wins over the file (repeatable)",
-      (value: string, all: string[]) => [...all, value],
-      [],
-    )
+    .option("--set <a.b=c>", "a setting that wins over the file (repeatable)", collectOption, [])
     .option("--count <n>", "samples shown token by token", integerOption(0, 1000), 3);
   defineAction<InspectOptions>(inspect, signal, ([file = ""], options, context) =>
     inspectRun(file, options, context),
@@ -57,8 +42,8 @@ export function addData(program: Command, signal: AbortSignal): void {
     .argument("<file>", ".jsonl, .json or .txt")
     .option(
       "--format <name>",
-      `shape of the records: ${formats.join(", ")}`,
-      choiceOption(formats),
+      `shape of the records: ${dataFormats.join(", ")}`,
+      choiceOption(dataFormats),
       "auto",
     )
     .option("--count <n>", "records shown", integerOption(0, 1000), 3);

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import {
   type BaseQuality,
@@ -10,6 +9,7 @@ import {
   saveBaseQuality,
 } from "@qtune/llm";
 import { defineAction } from "../command.ts";
+import { readInput } from "../input.ts";
 import { printBytes } from "../output.ts";
 
 /** Adds `qtune model pull|list|show`. */
@@ -108,7 +108,7 @@ async function showModel(
         weightStore: model.weightStore,
         sha256,
         tokenizer,
-        text: await readFile(options.measure, "utf8"),
+        text: (await readInput(options.measure)).text,
         signal,
         onProgress: output.progress,
       });

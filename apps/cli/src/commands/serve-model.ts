@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Command } from "commander";
 import { createRandom } from "@qtune/base";
@@ -11,6 +10,7 @@ import {
 import { authenticate, parseTokenFile } from "@qtune/rpc";
 import { createTargetGenerator } from "@qtune/trainer";
 import { defineAction } from "../command.ts";
+import { readInput } from "../input.ts";
 import { openTarget } from "../local-target.ts";
 import { integerOption } from "../number-option.ts";
 
@@ -44,7 +44,7 @@ export function addServeModel(program: Command, signal: AbortSignal): void {
     const tokens =
       options.tokenFile === undefined
         ? undefined
-        : parseTokenFile(await readFile(options.tokenFile, "utf8"));
+        : parseTokenFile((await readInput(options.tokenFile)).text);
     await using opened = await openTarget({ model, adapter: options.adapter }, context);
     const generator = await createTargetGenerator(opened.target, { signal });
     const scheduler = createRowScheduler(generator, {

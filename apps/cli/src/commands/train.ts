@@ -15,6 +15,7 @@ import {
 import { type CommandContext, defineAction } from "../command.ts";
 import { readInput } from "../input.ts";
 import { openExecutor } from "../local-target.ts";
+import { collectOption } from "../number-option.ts";
 import { printBytes } from "../output.ts";
 import { watchRun } from "../quickstart/training-client.ts";
 
@@ -32,7 +33,7 @@ export function addTrain(program: Command, signal: AbortSignal): void {
     .command("train")
     .description("fine-tunes a model as a run configuration says")
     .argument("<run.yaml>", "run configuration, - for stdin")
-    .option("--set <a.b=c>", "a setting that wins over the file (repeatable)", collect, [])
+    .option("--set <a.b=c>", "a setting that wins over the file (repeatable)", collectOption, [])
     .option("--dry-run", "prints the plan: parameters, memory, time, circuits")
     .option(
       "--resume",
@@ -48,10 +49,6 @@ export function addTrain(program: Command, signal: AbortSignal): void {
       ? trainHere(config, options, context)
       : trainAt(options.target, config, context);
   });
-}
-
-function collect(value: string, all: string[]): string[] {
-  return [...all, value];
 }
 
 async function dryRun(config: RunConfig, { output, signal }: CommandContext): Promise<void> {

@@ -21,7 +21,10 @@ export function createSessionHandlers(book: SessionBook): Handlers {
     signal: AbortSignal,
   ): Promise<trainingV1.ForwardBackwardResponse> => {
     const session = book.find(request.session, owner);
-    const body = hashOf(trainingV1.ForwardBackwardRequest.encode(request).finish());
+    const body = hashOf(
+      "forwardBackward",
+      trainingV1.ForwardBackwardRequest.encode(request).finish(),
+    );
     return session.calls.run(request.sequence, body, () => applyBatch(session, request), signal);
   };
 
@@ -51,7 +54,7 @@ export function createSessionHandlers(book: SessionBook): Handlers {
       forwardBackward(await collectParts(parts), principal.name, signal),
     optimStep: (request, { principal, signal }) => {
       const session = book.find(request.session, principal.name);
-      const body = hashOf(trainingV1.OptimStepRequest.encode(request).finish());
+      const body = hashOf("optimStep", trainingV1.OptimStepRequest.encode(request).finish());
       return session.calls.run(
         request.sequence,
         body,
@@ -72,7 +75,7 @@ export function createSessionHandlers(book: SessionBook): Handlers {
     },
     loadState: async (request, { principal, signal }) => {
       const session = book.find(request.session, principal.name);
-      const body = hashOf(trainingV1.LoadStateRequest.encode(request).finish());
+      const body = hashOf("loadState", trainingV1.LoadStateRequest.encode(request).finish());
       await session.calls.run(request.sequence, body, () => book.load(session, request), signal);
       return { session: sessionToWire(session) };
     },

@@ -78,12 +78,13 @@ export function createSessionBook(options: {
   const sessions = new Map<string, HostedSession>();
   const byRequest = new Map<
     string,
-    { readonly body: string; readonly session: Promise<HostedSession> }
+    { readonly body: string; readonly session: Promise<HostedSession>; name?: string }
   >();
   let opening = 0;
 
   const drop = async (session: HostedSession, reason: string): Promise<void> => {
     sessions.delete(session.name);
+    for (const [key, { name }] of byRequest) if (name === session.name) byRequest.delete(key);
     session.calls.close(new QtuneError("not_found", reason, { where: session.name }));
     await session.open.training.close();
   };
@@ -118,6 +119,13 @@ export function createSessionBook(options: {
         "resource_exhausted",
         `the daemon holds ${maxSessions} sessions; delete one or wait until one expires`,
         { where: "session" },
+      );
+    }
+    if (given.seed !== undefined && given.seed > BigInt(Number.MAX_SAFE_INTEGER)) {
+      throw new QtuneError(
+        "out_of_range",
+        `expected a seed below 2^53 but was given ${given.seed}`,
+        { where: "session.seed" },
       );
     }
     const seed = given.seed ?? BigInt(randomBytes(4).readUInt32LE());
@@ -181,7 +189,7 @@ export function createSessionBook(options: {
       expire();
       if (request.requestId === "") return openNew(request, owner, { signal });
       const key = `${owner}/${request.requestId}`;
-      const body = hashOf(trainingV1.CreateSessionRequest.encode(request).finish());
+      const body = hashOf("create", trainingV1.CreateSessionRequest.encode(request).finish());
       const known = byRequest.get(key);
       if (known !== undefined && known.body !== body) {
         throw new QtuneError(
@@ -193,8 +201,15 @@ export function createSessionBook(options: {
       if (known !== undefined) return known.session;
       // Others may wait for the same answer, so the first caller's leaving does not end it.
       const session = openNew(request, owner, {});
-      byRequest.set(key, { body, session });
-      session.catch(() => byRequest.delete(key));
+      const entry: { body: string; session: Promise<HostedSession>; name?: string } = {
+        body,
+        session,
+      };
+      byRequest.set(key, entry);
+      session.then(
+        ({ name }) => (entry.name = name),
+        () => byRequest.delete(key),
+      );
       return session;
     },
     find,
@@ -290,7 +305,14 @@ async function forgetExpired(statesDirectory: string, nowMs: number): Promise<vo
   }
 }
 
-/** Identifies a message by its bytes. */
-export function hashOf(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("base64");
+/** Identifies a call by its method and the bytes of its message: requests of two methods may encode alike. */
+export function hashOf(method: string, bytes: Uint8Array): string {
+  return createHash("sha256").update(`${method}\n`).update(bytes).digest("base64");
+}
+
+/** Removes what a daemon that was killed had not finished saving. Called before a book is created. */
+export async function removeUnfinishedStates(statesDirectory: string): Promise<void> {
+  for (const name of await readdir(statesDirectory))
+    if (name.startsWith("unfinished-"))
+      await rm(path.join(statesDirectory, name), { recursive: true, force: true });
 }

@@ -68,11 +68,8 @@ export async function decodeRows(loop: RowLoop, source: RowSource): Promise<void
       told.add(row);
       source.done(row);
     }
-    active = dropDone(active, cache);
-    if (active.length === 0) {
-      cache.clear();
-      told.clear();
-    }
+    active = dropDone(active, cache, told);
+    if (active.length === 0) cache.clear();
     const room: RowRoom = {
       active: active.length,
       fits: (rows, tokens) => {
@@ -98,11 +95,12 @@ interface Run {
 }
 
 /** Drops finished rows and moves the others up, once enough have finished. */
-function dropDone(active: Row[], cache: KeyValueCache): Row[] {
+function dropDone(active: Row[], cache: KeyValueCache, told: Set<Row>): Row[] {
   const kept = active.flatMap(({ isDone }, k) => (isDone ? [] : [k]));
   if (kept.length === active.length || kept.length > (1 - droppedShare) * active.length)
     return active;
   cache.keep(kept);
+  told.clear(); // all that were told leave now
   return active.filter(({ isDone }) => !isDone);
 }
 

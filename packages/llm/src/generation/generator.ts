@@ -111,7 +111,10 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
             }
             return takeFitting(pending, room.fits);
           },
-          done: (row) => waiting.get(row)?.onDone(row.finish()),
+          done: (row) => {
+            waiting.get(row)?.onDone(row.finish());
+            waiting.delete(row);
+          },
         },
       );
     },

@@ -84,11 +84,11 @@ export function createRowScheduler(
         activeRows = 0;
       }
     }
+    // In one go with the check above: whoever comes later starts anew.
+    pumping = undefined;
   };
   const start = (): void => {
-    pumping ??= pump().finally(() => {
-      pumping = undefined;
-    });
+    pumping ??= pump();
   };
   const assertRoom = (count: number): void => {
     if (closing.signal.aborted)

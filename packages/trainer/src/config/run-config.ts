@@ -12,6 +12,18 @@ const count = z.int().min(1);
 const index = z.int().min(0);
 const seed = z.int().min(0);
 
+/** Shapes of records that are read; auto looks at the first one. */
+export const dataFormats = [
+  "auto",
+  "text",
+  "prompt",
+  "chat",
+  "alpaca",
+  "sharegpt",
+  "cpsycoun",
+  "tokens",
+] as const;
+
 /** What is trained on. */
 export const dataSchema = z.strictObject({
   source: z
@@ -20,7 +32,7 @@ export const dataSchema = z.strictObject({
     .default("builtin:school-arithmetic")
     .describe("builtin:school-arithmetic, or a file: .jsonl, .json, .txt"),
   format: z
-    .enum(["auto", "text", "prompt", "chat", "alpaca", "sharegpt", "cpsycoun", "tokens"])
+    .enum(dataFormats)
     .default("auto")
     .describe("shape of the records; auto looks at the first one"),
   template: z

@@ -77,6 +77,44 @@ describe("a training session", () => {
     expectClose(tripled, once, 3);
   });
 
+  test("cuts many tokens into parts that add up, and a call that fails in a later part leaves nothing", async () => {
+    const long = (length: number, first: number): SessionDatum => {
+      const ids = Array.from({ length: length + 1 }, (_, t) => 40 + ((first + 7 * t) % 50));
+      return { inputIds: ids.slice(0, -1), targetIds: ids.slice(1) };
+    };
+    const data = [long(400, 1), long(500, 2), long(300, 3), long(400, 4)];
+    const together = await gradientsOf(() => session.forwardBackward(data));
+    const apart = await gradientsOf(async () => {
+      for (const datum of data) await session.forwardBackward([datum]);
+    });
+    expectClose(together, apart);
+    const bad = { inputIds: [1, 40], targetIds: [40, 9_999] };
+    await expect(session.forwardBackward([...data, bad])).rejects.toMatchObject({
+      code: "invalid_argument",
+    });
+    expectClose(
+      await gradientsOf(() => session.forwardBackward([a])),
+      await gradientsOf(() => session.forwardBackward([a])),
+    );
+  });
+
+  test("refuses an example that would not fit into memory, before it runs", async () => {
+    const model = createTinyModel();
+    const huge = { ...model, config: { ...model.config, maxPositions: 4_000_000 } };
+    const other = await createTrainingSession({
+      model: huge,
+      adapter: { kind: "lora", rank: 2 },
+      executor,
+      seed: 1,
+      threads: 1,
+    });
+    const ids = new Array<number>(300_000).fill(5);
+    await expect(other.forwardBackward([{ inputIds: ids, targetIds: ids }])).rejects.toMatchObject({
+      code: "resource_exhausted",
+    });
+    await other.close();
+  });
+
   test("computes a loss alone without leaving a gradient", async () => {
     await session.forwardBackward([a], { forwardOnly: true });
     expect(

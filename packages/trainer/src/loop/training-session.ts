@@ -5,7 +5,12 @@
 import { type Adapter, type AdapterOptions, createAdapter } from "@qtune/adapters";
 import { type Abortable, QtuneError } from "@qtune/base";
 import type { ExecutionUsage, Executor } from "@qtune/circuit";
-import { type Sequence, createTrainingProgram } from "@qtune/llm";
+import {
+  type Sequence,
+  assertMemory,
+  createTrainingProgram,
+  estimateDecoderMemory,
+} from "@qtune/llm";
 import { noUsage } from "@qtune/quantum-layer";
 import { loadCheckpoint, saveCheckpoint } from "../checkpoint/checkpoint.ts";
 import { ignoredLabel } from "../data/tokenise.ts";
@@ -83,6 +88,7 @@ export async function createTrainingSession(options: SessionOptions): Promise<Tr
   const runner = createCircuitRunner(options.executor, { seed, ...options.circuits });
   const program = await createTrainingProgram({
     ...decoderOf(model),
+    recompute,
     onLinear: (call) => adapter.onLinear(call),
     hostOperations: runner.handlers,
     threads: options.threads,
@@ -127,22 +133,32 @@ export async function createTrainingSession(options: SessionOptions): Promise<Tr
       let [lossSum, weightSum] = [0, 0];
       const passes: { factor: number; gradients: Record<string, Float64Array> }[] = [];
       program.bindParameters(Object.fromEntries(values));
-      // Targets of one weight form one pass: the program sums plain losses, the weight multiplies their gradient.
-      for (const weight of distinctWeights(data)) {
-        const chosen = data.flatMap((datum, index) => {
-          const positions = positionsOf(datum, weight);
-          return positions.length === 0 ? [] : [{ datum, index, positions }];
-        });
-        runner.setLabel("session", optimizer.step, calls++, weight);
-        const { loss, count, nll } = await program.run(chosen.map(toSequence), { signal });
-        let at = 0;
-        for (const { index, positions } of chosen) {
-          for (const t of positions) logprobs[index]![t] = -nll[at++]!; // one nll per chosen position
+      calls += 1;
+      try {
+        // Targets of one weight form one pass: the program sums plain losses, the weight multiplies their gradient.
+        for (const weight of distinctWeights(data)) {
+          const chosen = data.flatMap((datum, index) => {
+            const positions = positionsOf(datum, weight);
+            return positions.length === 0 ? [] : [{ datum, index, positions }];
+          });
+          for (const [place, part] of cutIntoParts(chosen).entries()) {
+            const sequences = part.map(toSequence);
+            assertFits(model, sequences);
+            runner.setLabel("session", optimizer.step, calls, weight, place);
+            const { loss, count, nll } = await program.run(sequences, { signal });
+            let at = 0;
+            for (const { index, positions } of part) {
+              for (const t of positions) logprobs[index]![t] = -nll[at++]!; // one nll per chosen position
+            }
+            lossSum += weight * loss;
+            weightSum += weight * count;
+          }
+          const gradients = await takeGradients(signal);
+          if (!forwardOnly) passes.push({ factor: weight * scale, gradients });
         }
-        lossSum += weight * loss;
-        weightSum += weight * count;
-        const gradients = await takeGradients(signal);
-        if (!forwardOnly) passes.push({ factor: weight * scale, gradients });
+      } catch (error) {
+        await program.takeGradients(); // what earlier parts have left inside the program
+        throw error;
       }
       // All or nothing: a call that fails on the way leaves no gradient behind.
       for (const { factor, gradients } of passes) addGradients(factor, gradients);
@@ -208,6 +224,50 @@ export async function createTrainingSession(options: SessionOptions): Promise<Tr
 
     close: () => program.close(),
   };
+}
+
+/** What the reverse pass computes again: how long the examples will be is not known beforehand. */
+const recompute = "attention";
+/** Tokens computed at once; a longer example passes alone. */
+const partTokens = 1024;
+
+/** Cuts what is to be learnt into parts that pass the model one after the other: loss and gradients are sums. */
+function cutIntoParts<T extends { readonly datum: SessionDatum }>(
+  chosen: readonly T[],
+): readonly (readonly T[])[] {
+  const parts: T[][] = [];
+  let room = 0;
+  for (const entry of chosen) {
+    const tokens = entry.datum.inputIds.length;
+    if (tokens > room) {
+      parts.push([]);
+      room = partTokens;
+    }
+    parts.at(-1)?.push(entry);
+    room -= tokens;
+  }
+  return parts;
+}
+
+/** Errors: resource_exhausted with the figures when a part would not fit into memory. */
+function assertFits({ config, baseWeights }: TrainerModel, sequences: readonly Sequence[]): void {
+  const lengths = sequences.map(({ ids }) => ids.length);
+  const tokens = lengths.reduce((sum, length) => sum + length, 0);
+  const longest = Math.max(...lengths); // of a part: a thousand at most
+  const labelled = tokens;
+  const question = {
+    config,
+    baseWeights,
+    isTraining: true,
+    recompute,
+    tokens,
+    longest,
+    labelled,
+  } as const;
+  const { activationBytes, logitBytes } = estimateDecoderMemory(question);
+  // Weights are in memory already, so small parts are not asked about: the answer costs a system call.
+  if (activationBytes + logitBytes < 2 ** 28) return;
+  assertMemory(question, process.availableMemory());
 }
 
 function assertDatum({ inputIds, targetIds, weights }: SessionDatum, index: number): void {

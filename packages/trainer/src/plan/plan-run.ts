@@ -61,6 +61,16 @@ export async function planRun(options: {
   const circuits = hasCircuit(config.adapter.kind)
     ? await planCircuits(config, parameters.bySite.length, tokensPerStep, totalSteps, executor)
     : undefined;
+  // Gradients, their sums in float64 and two moments per trainable value.
+  const memoryBytes =
+    estimateTrainingMemory(config, model, order).totalBytes + 24 * parameters.total;
+  const warnings = warningsOf(config, data, parameters, sites.length);
+  if (memoryBytes > process.availableMemory()) {
+    const free = (process.availableMemory() / 1e9).toFixed(1);
+    warnings.push(
+      `the run would be refused here: ${free} GB are free; train.microBatchTokens, train.gradientCheckpointing and train.baseWeights lower what it needs`,
+    );
+  }
   // Forward and backward each multiply by every weight once.
   const multiplyAdds = 2 * totalParameters * tokensPerStep * totalSteps;
   return {
@@ -69,11 +79,10 @@ export async function planRun(options: {
     totalSteps,
     data: data.train.statistics,
     tokensPerStep,
-    // Gradients, their sums in float64 and two moments per trainable value.
-    memoryBytes: estimateTrainingMemory(config, model, order).totalBytes + 24 * parameters.total,
+    memoryBytes,
     wallSeconds: multiplyAdds / (multiplyAddsPerSecond * threads) + (circuits?.wallSeconds ?? 0),
     circuits,
-    warnings: warningsOf(config, data, parameters, sites.length),
+    warnings,
   };
 }
 
