@@ -224,6 +224,8 @@ function enumerate(expression: Expression): Condition | string {
     if (Number.isNaN(result)) return "the condition divides by 0";
     if (result !== 0) of.push({ kind: "equals", clbits, value: BigInt(value) });
   }
+  // Without bits it is a constant: all of nothing is true, any of nothing false.
+  if (clbits.length === 0) return { kind: of.length === 0 ? "or" : "and", of: [] };
   const [only] = of;
   return only !== undefined && of.length === 1 ? only : { kind: "or", of };
 }

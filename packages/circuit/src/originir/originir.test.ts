@@ -202,6 +202,12 @@ describe("reading QPanda2", () => {
     expect(
       program("QIF c[0]*0\nX q[0]\nELSE\nY q[0]\nENDQIF\nQWHILE 0\nX q[0]\nENDQWHILE").operations,
     ).toEqual([{ kind: "gate", gate: "Y", qubits: [0], angles: [] }]);
+    // Conditions that read no bit choose once and for all, in any nesting.
+    expect(program("QIF 1\nX q[0]\nELSE\nY q[0]\nENDQIF").operations).toMatchObject([
+      { gate: "X" },
+    ]);
+    expect(program("QIF !(1 && 0)\nX q[0]\nENDQIF").operations).toHaveLength(1);
+    expect(program("QIF 1\nELSE\nENDQIF").operations).toEqual([]);
     expect(program("QIF c[0]*c[1]\nX q[0]\nENDQIF").operations[0]).toMatchObject({
       condition: { kind: "equals", clbits: [0, 1], value: 3n },
     });

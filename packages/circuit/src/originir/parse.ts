@@ -6,6 +6,8 @@
  */
 import { QtuneError, suggest } from "@qtune/base";
 import { type Angle, isBoundAngle, scaleAngle } from "../angle.ts";
+import { conditionClbits } from "../analysis.ts";
+import { holds } from "../reference-run.ts";
 import type { Circuit, Condition, Control, GateDefinition, Operation } from "../circuit.ts";
 import type { Gate } from "../gate.ts";
 import { findGate, gateTable } from "../gate-table.ts";
@@ -657,7 +659,17 @@ function readBlockWord(reader: Reader, word: string, offset: number): boolean {
     case "ENDQWHILE":
     case "QENDWHILE": {
       const frame = pop(reader, "while", word, offset);
-      if (isNever(frame.condition)) return true;
+      const fixed = constantOf(frame.condition);
+      if (fixed === false) return true;
+      if (fixed === true) {
+        fail(reader.source, {
+          where: "QWHILE",
+          offset: frame.offset,
+          expected: "a condition that reads a classical bit",
+          given: "one that always holds",
+          hint: "the loop would never end",
+        });
+      }
       add(
         reader,
         {
@@ -795,9 +807,10 @@ function closeIf(reader: Reader, word: string, offset: number): void {
     const frame = pop(reader, "if", word, offset);
     chained = frame.chained;
     const then = frame.then ?? frame.list;
-    if (isNever(frame.condition)) {
-      if (frame.then !== undefined)
-        for (const operation of frame.list) add(reader, operation, offset, "QIF");
+    const fixed = constantOf(frame.condition);
+    if (fixed !== undefined) {
+      const otherwise = frame.then === undefined ? [] : frame.list;
+      for (const operation of fixed ? then : otherwise) add(reader, operation, offset, "QIF");
       continue;
     }
     add(
@@ -814,9 +827,9 @@ function closeIf(reader: Reader, word: string, offset: number): void {
   }
 }
 
-/** An expression that is 0 whatever the bits are. */
-function isNever(condition: Condition): boolean {
-  return condition.kind === "or" && condition.of.length === 0;
+/** Returns what a condition is whatever the bits are, or nothing where it depends on them. */
+function constantOf(condition: Condition): boolean | undefined {
+  return conditionClbits(condition).length === 0 ? holds(condition, []) : undefined;
 }
 
 /** A list of bits means that all are 1; anything else is an expression. */
