@@ -1,7 +1,7 @@
 /**
  * The exact executor of this process: batched state vectors, adjoint gradients, and sampling from exact distributions.
  * Circuits that the batched engine does not take (more than 14 qubits, measurements in the middle) run row by row with
- * the engine that suits them; gradients are for batched circuits only.
+ * the engine that suits them. Gradients beyond 14 qubits run row by row on one large state vector.
  */
 import {
   QtuneError,
@@ -39,7 +39,8 @@ import {
   isOdd,
   toMasks,
 } from "./batched/observable-table.ts";
-import { type Plan, canBatch, compilePlan } from "./plan/plan.ts";
+import { compileAdjoint, createAdjointEngine } from "./engines/adjoint-engine.ts";
+import { type Plan, canBatch, compilePlan, splitMeasurements } from "./plan/plan.ts";
 import { exactDistribution, sampleCircuit, simulate } from "./run/simulate.ts";
 import { countIndices, bitString, sampleIndices } from "./sampling.ts";
 
@@ -49,6 +50,8 @@ export interface LocalExecutorOptions {
   readonly precision?: Precision | undefined;
   /** Threads, the calling one included. Default: the processors, at most 8. */
   readonly threads?: number | undefined;
+  /** Most bytes that the states of a gradient beyond 14 qubits may take. Default and limit: 3 GiB. */
+  readonly memoryBytes?: number | undefined;
   /** A backend to use instead of the fastest that loads; it is closed with the executor. */
   readonly backend?: Backend | undefined;
 }
@@ -60,11 +63,12 @@ const maxShots = 100_000_000;
  * Creates the executor that simulates circuits exactly in this process.
  *
  * Range:  batches and gradients of circuits of up to 14 qubits with measurements at the end; other circuits run row by
- *         row, without gradients.
+ *         row. Gradients need measurements at the end, and memory for 2.5 state vectors: 27 qubits in float32, 26 in float64.
  * Effect: owns a memory from the first run, and threads from the first large one, until closed. Threads never keep the
  *         process alive. The same batch gives the same bits for any number of threads; B rows give what B single rows
  *         give, bit for bit.
- * Errors: out_of_range for threads below 1.
+ * Errors: out_of_range for threads below 1. A gradient that does not fit the memory is resource_exhausted with the figure, before
+ *         anything is allocated.
  *
  * @example
  * const executor = createLocalExecutor({ precision: "float64" });
@@ -253,7 +257,8 @@ class LocalExecutor implements Executor {
     options: RunOptions = {},
   ): Promise<BatchGradient> {
     throwIfAborted(options.signal);
-    const plan = this.#check(batch, options);
+    const plan = canBatch(batch.circuit) ? this.#check(batch, options) : undefined;
+    if (plan === undefined) this.#checkRows(batch, options);
     assertLength(cotangent.length, [batch.B, batch.observables.length], "cotangent");
     assertFinite(cotangent, "cotangent");
     if (options.shots !== undefined) {
@@ -265,6 +270,7 @@ class LocalExecutor implements Executor {
         },
       );
     }
+    if (plan === undefined) return this.#pullBackRows(batch, cotangent, options);
     const result = await this.#engineOf().run(
       {
         plan,
@@ -283,6 +289,37 @@ class LocalExecutor implements Executor {
       rows: result.rowGradients,
       usage: usageOf(batch.B, 0),
     };
+  }
+
+  /** Gradients of a circuit that is too large for the batched engine, row after row. */
+  async #pullBackRows(
+    batch: CircuitBatch,
+    cotangent: Float64Array,
+    options: RunOptions,
+  ): Promise<BatchGradient> {
+    const { circuit, observables, B } = batch;
+    assertCircuit(circuit);
+    assertObservables(observables, circuit.qubits);
+    const { unitary } = splitMeasurements(circuit);
+    const { threads, memoryBytes } = this.#options;
+    const precision = this.#precisionOf(options);
+    await using engine = createAdjointEngine(circuit.qubits, { precision, threads, memoryBytes });
+    const plan = compileAdjoint({ ...circuit, operations: unitary });
+    const K = observables.length;
+    const shared = new Float64Array(B * plan.Ps);
+    const rows = new Float64Array(B * plan.Pr);
+    for (let row = 0; row < B; row++) {
+      const gradient = await engine.pullBack(
+        plan,
+        observables,
+        cotangent.subarray(row * K, (row + 1) * K),
+        { shared: batch.shared, row: batch.rows.subarray(row * plan.Pr, (row + 1) * plan.Pr) },
+        options,
+      );
+      shared.set(gradient.shared, row * plan.Ps);
+      rows.set(gradient.row, row * plan.Pr);
+    }
+    return { shared: pairwiseSumRows(shared, B, plan.Ps), rows, usage: usageOf(B, 0) };
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,15 @@ import type { Group } from "./fuse.ts";
 import type { Pass } from "./passes.ts";
 
 /** The registers of a pass program. */
-export const passRegisters = { scratch: 1, tables: 2, tile: 3, state: 4 } as const;
+export const passRegisters = {
+  scratch: 1,
+  tables: 2,
+  tile: 3,
+  state: 4,
+  out: 5,
+  chunk: 6,
+  work: 7,
+} as const;
 
 /** A program and its tables as an image of memory. */
 export interface PassProgram {

@@ -13,6 +13,7 @@ import type { Observable, Operation } from "@qtune/circuit";
 import {
   type Backend,
   type BackendOptions,
+  type KernelCall,
   type Precision,
   bytesOf,
   createBackend,
@@ -35,6 +36,20 @@ export interface StateVectorOptions extends BackendOptions {
   readonly fuseQubits?: number | undefined;
   /** Qubits of a tile. Default: 14 in float32, 13 in float64, both planes in half of a level-2 cache of 512 KiB. */
   readonly tileQubits?: number | undefined;
+  /** Bytes of memory kept free behind the state, for those who compute beside it. Default 0. */
+  readonly workBytes?: number | undefined;
+}
+
+/** Kernel calls over tiles of a state that write numbers for the caller. */
+export interface StateReading {
+  readonly calls: readonly KernelCall[];
+  readonly tables: Uint8Array;
+  readonly tiles: number;
+  readonly scratchBytes: number;
+  /** Bytes behind register {@link passRegisters.out} per tile, a multiple of 16. */
+  readonly outBytes: number;
+  /** By how much the registers of the state's chunk and of the work space advance per tile. Default 0. */
+  readonly chunkBytes?: number | undefined;
 }
 
 const defaultTileQubits = { float32: 14, float64: 13 } as const;
@@ -91,6 +106,8 @@ export class StateVectorEngine implements Engine {
   readonly #backend: Backend;
   readonly #state: number;
   readonly #plane: number;
+  /** First address behind the state and the caller's work space. */
+  readonly #end: number;
   readonly #fuseQubits: number;
   readonly #tileQubits: number;
   /** Programs of item lists that may come again. */
@@ -106,7 +123,8 @@ export class StateVectorEngine implements Engine {
     this.#state = align(this.#backend.firstAddress);
     this.#plane = 2 ** this.#held * bytesOf(precision);
     this.#fuseQubits = options.fuseQubits ?? (n < 14 ? 3 : 4);
-    this.#backend.reserve(this.#state + 2 * this.#plane);
+    this.#end = align(this.#state + 2 * this.#plane + (options.workBytes ?? 0));
+    this.#backend.reserve(this.#end);
     this.reset();
   }
 
@@ -162,7 +180,7 @@ export class StateVectorEngine implements Engine {
 
   async #runPass({ program, words }: CompiledPass, options: Abortable): Promise<void> {
     const backend = this.#backend;
-    const tables = align(this.#state + 2 * this.#plane);
+    const tables = this.#end;
     const at = align(tables + program.tables.length);
     const scratch = align(at + 4 * words.length);
     const scratchBytes = align(program.scratchBytes);
@@ -196,6 +214,70 @@ export class StateVectorEngine implements Engine {
       },
       options,
     );
+  }
+
+  /** Real and imaginary parts [2^n] in place; valid until the next call that may grow the memory. */
+  planes(): {
+    readonly re: Float32Array | Float64Array;
+    readonly im: Float32Array | Float64Array;
+  } {
+    return { re: this.#part(0), im: this.#part(1) };
+  }
+
+  /** The work space as numbers of the state's precision, in place; valid as long as {@link planes}. */
+  work(length: number): Float32Array | Float64Array {
+    const address = this.#state + 2 * this.#plane;
+    return this.precision === "float32"
+      ? this.#backend.float32(address, length)
+      : this.#backend.float64(address, length);
+  }
+
+  /**
+   * Runs kernel calls on every tile. Registers: the state, the chunk of it and of the work space that belongs to the tile, tables, out.
+   *
+   * Shapes: result [tiles, outBytes / size], zero where a tile wrote nothing; valid until the next call.
+   * Errors: cancelled.
+   */
+  async read(reading: StateReading, options: Abortable = {}): Promise<Float32Array | Float64Array> {
+    const backend = this.#backend;
+    const words = encodeProgram(reading.calls);
+    const at = align(this.#end + reading.tables.length);
+    const out = align(at + 4 * words.length);
+    const scratch = align(out + reading.outBytes * reading.tiles);
+    const scratchBytes = align(reading.scratchBytes);
+    backend.reserve(scratch + scratchBytes * backend.threads);
+    const { buffer, byteOffset, length } = reading.tables;
+    backend.uint32(this.#end, length / 4).set(new Uint32Array(buffer, byteOffset, length / 4));
+    backend.uint32(at, words.length).set(words);
+    backend.uint32(out, (reading.outBytes * reading.tiles) / 4).fill(0);
+    const base = new Uint32Array(16);
+    const advance = new Uint32Array(16);
+    base[passRegisters.tables] = this.#end;
+    base[passRegisters.state] = this.#state;
+    base[passRegisters.out] = out;
+    advance[passRegisters.out] = reading.outBytes;
+    base[passRegisters.chunk] = this.#state;
+    base[passRegisters.work] = this.#state + 2 * this.#plane;
+    advance[passRegisters.chunk] = advance[passRegisters.work] = reading.chunkBytes ?? 0;
+    advance[passRegisters.tile] = 1;
+    await backend.runTiles(
+      {
+        precision: this.precision,
+        program: at,
+        operations: reading.calls.length,
+        tiles: reading.tiles,
+        base,
+        advance,
+        scratch,
+        scratchBytes,
+        parallel: reading.tiles > 1,
+      },
+      options,
+    );
+    const numbers = (reading.outBytes * reading.tiles) / bytesOf(this.precision);
+    return this.precision === "float32"
+      ? backend.float32(out, numbers)
+      : backend.float64(out, numbers);
   }
 
   /** Returns |ψ|². Shapes: float64 [2^n]. Cost: 2^n numbers. */
@@ -320,7 +402,7 @@ export class StateVectorEngine implements Engine {
     const backend = this.#backend;
     const blocks = 2 ** (this.#held - bits);
     const perTile = Math.min(blocks, 64);
-    const out = align(this.#state + 2 * this.#plane);
+    const out = this.#end;
     const at = align(out + 8 * blocks);
     const words = encodeProgram([
       {
