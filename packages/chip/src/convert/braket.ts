@@ -1,11 +1,12 @@
 /**
  * Amazon Braket device properties of gate-model QPUs: the standardized part carries the
- * calibration, the paradigm the connectivity; devices before it carry the specifications of the
- * provider (Rigetti: 1Q and 2Q). T2 is read as an echo time (assumed: the schema does
+ * calibration (of each qubit, or in version 3 of the device as a whole), the paradigm the connectivity; devices before it
+ * carry the specifications of the provider (Rigetti: 1Q and 2Q). T2 is read as an echo time (assumed: the schema does
  * not say), so it gives no static detuning.
  */
 import type { CalibrationEntry, CouplerCalibration, QubitCalibration } from "../calibration.ts";
 import { type Coupler, createTopology } from "../topology.ts";
+import { nameSome, typicalTimes } from "./gate-times.ts";
 import type { ChipFacts, ChipFormat } from "./imported-chip.ts";
 import {
   type JsonObject,
@@ -23,11 +24,15 @@ import {
 export const braketFormat: ChipFormat = {
   name: "braket",
   meaning: "Amazon Braket device properties",
-  detect: (root) => isObject(standardized(root)["oneQubitProperties"]),
+  detect: (root) =>
+    isObject(standardized(root)["oneQubitProperties"]) || isObject(root["standardized"]),
   read: readBraket,
 };
 
 function standardized(root: JsonObject): JsonObject {
+  const part = isObject(root["standardized"]) ? root["standardized"] : root;
+  if (["singleQubitFidelity", "twoQubitGateFidelity", "readoutFidelity"].some((key) => key in part))
+    return fromDeviceMeans(part, objectOf(root["paradigm"]));
   if (isObject(root["standardized"])) return root["standardized"];
   const specs = objectOf(objectOf(root["provider"])["specs"]);
   return isObject(specs["1Q"]) ? fromProviderSpecs(specs) : root;
@@ -65,6 +70,47 @@ function fromProviderSpecs(specs: JsonObject): JsonObject {
   };
 }
 
+/** Version 3 gives one number for the whole device where others give one per qubit: it stands for each of them. */
+function fromDeviceMeans(part: JsonObject, paradigm: JsonObject): JsonObject {
+  const own = objectOf(part["oneQubitProperties"]);
+  const count = Number(paradigm["qubitCount"] ?? 0);
+  const keys =
+    Object.keys(own).length > 0
+      ? Object.keys(own)
+      : Array.from({ length: count }, (_, qubit) => String(qubit));
+  const fidelities = (value: unknown, name?: string): readonly JsonObject[] =>
+    listOf(value)
+      .map(objectOf)
+      .map((item) => (name === undefined ? item : { ...item, fidelityType: { name } }));
+  const oneQubitProperties = keys.map((key) => {
+    const row = objectOf(own[key]);
+    const oneQubitFidelity = [
+      ...fidelities(part["singleQubitFidelity"]),
+      ...fidelities(row["oneQubitFidelity"]), // after those of the device, so before them
+      ...fidelities(part["readoutFidelity"], "READOUT"),
+    ];
+    return [key, { T1: part["T1"], T2: part["T2"], ...row, oneQubitFidelity }] as const;
+  });
+  const pairs = pairsOf(objectOf(paradigm["connectivity"]), keys);
+  const twoQubitGateFidelity = fidelities(part["twoQubitGateFidelity"]);
+  return {
+    ...part,
+    oneQubitProperties: Object.fromEntries(oneQubitProperties),
+    twoQubitProperties: isObject(part["twoQubitProperties"])
+      ? part["twoQubitProperties"]
+      : Object.fromEntries(pairs.map((key) => [key, { twoQubitGateFidelity }])),
+  };
+}
+
+/** Couplers as keys like `3-9`, each once: those of the connectivity, all pairs where everything is connected. */
+function pairsOf(connectivity: JsonObject, keys: readonly string[]): readonly string[] {
+  const listed = readConnectivity(connectivity).map(
+    ({ a, b }) => `${Math.min(a, b)}-${Math.max(a, b)}`,
+  );
+  if (listed.length > 0 || connectivity["fullyConnected"] !== true) return [...new Set(listed)];
+  return keys.flatMap((a, index) => keys.slice(index + 1).map((b) => `${a}-${b}`));
+}
+
 function readBraket(root: JsonObject, log: ReadLog): ChipFacts {
   const properties = standardized(root);
   const service = objectOf(root["service"]);
@@ -77,9 +123,18 @@ function readBraket(root: JsonObject, log: ReadLog): ChipFacts {
     readQubit(key, objectOf(row), time, log),
   );
   const live = new Set(qubits.map(({ id }) => id));
+  const gates = new Set<string>();
   const couplers = Object.entries(objectOf(properties["twoQubitProperties"])).flatMap(
-    ([key, row]) => readPair(key, objectOf(row), live, time, log),
+    ([key, row]) => readPair(key, objectOf(row), { live, time, gates }, log),
   );
+  if ([...gates].some((name) => name !== "CZ")) {
+    log.warnings.push({
+      where: "standardized.twoQubitProperties",
+      expected: "CZ",
+      given: nameSome([...gates]),
+      hint: `${nameSome([...gates])}: modelled as CZ with the same error`,
+    });
+  }
   const paradigm = objectOf(root["paradigm"]);
   const built = readConnectivity(objectOf(paradigm["connectivity"]));
   const last = Math.max(
@@ -107,6 +162,14 @@ function readBraket(root: JsonObject, log: ReadLog): ChipFacts {
       qubits: last + 1,
       couplers: [...built, ...couplers.map(({ a, b }) => ({ a, b }))],
     }),
+    timing: typicalTimes(
+      {
+        pulseNs: lengthOf(properties["singleQubitGateDuration"], "singleQubitGateDuration", log),
+        czNs: lengthOf(properties["twoQubitGateDuration"], "twoQubitGateDuration", log),
+        measureNs: lengthOf(properties["readoutDuration"], "readoutDuration", log),
+      },
+      log,
+    ),
     limits: present<{ minShots: number; maxShots: number; maxLayers: number }>({
       minShots: shots[0],
       maxShots: shots[1],
@@ -214,11 +277,23 @@ function readSeconds(
   return entryOf(number * scale, "Braket", time, error === undefined ? undefined : error * scale);
 }
 
+/** A duration of the device in ns, as a list: empty where it is not published. */
+function lengthOf(value: unknown, name: string, log: ReadLog): readonly number[] {
+  const entry = readSeconds(value, `standardized.${name}`, "", log);
+  return entry === undefined ? [] : [1e3 * entry.value];
+}
+
+interface PairContext {
+  readonly live: ReadonlySet<number>;
+  readonly time: string;
+  /** Names of the gates that pairs were read from; grows. */
+  readonly gates: Set<string>;
+}
+
 function readPair(
   key: string,
   row: JsonObject,
-  live: ReadonlySet<number>,
-  time: string,
+  { live, time, gates: names }: PairContext,
   log: ReadLog,
 ): readonly CouplerCalibration[] {
   const where = `standardized.twoQubitProperties.${key}`;
@@ -240,15 +315,8 @@ function readPair(
     });
     return [];
   }
-  const name = String(gate["gateName"]);
-  if (name.toUpperCase() !== "CZ") {
-    log.warnings.push({
-      where,
-      expected: "CZ",
-      given: name,
-      hint: "modelled as CZ with the same error",
-    });
-  }
+  const name = String(gate["gateName"] ?? "two-qubit gate").toUpperCase();
+  names.add(name);
   const fidelity = readNumber(gate["fidelity"], `${where}.fidelity`, log);
   const error = readNumber(gate["standardError"], `${where}.standardError`, log);
   return [

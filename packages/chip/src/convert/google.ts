@@ -6,6 +6,7 @@
  */
 import type { CalibrationEntry, CouplerCalibration, QubitCalibration } from "../calibration.ts";
 import { createTopology } from "../topology.ts";
+import { typicalTimes } from "./gate-times.ts";
 import type { ChipFacts, ChipFormat } from "./imported-chip.ts";
 import {
   type JsonObject,
@@ -106,6 +107,7 @@ function readGoogle(document: JsonObject, log: ReadLog): ChipFacts {
       couplers: couplers.map(({ a, b }) => ({ a, b })),
       sites: names.length === 0 ? [{ row: 0, col: 0 }] : names.map(siteOf),
     }),
+    timing: typicalTimes({ pulseNs: [], czNs: [], measureNs: [] }, log), // in the device specification, not here
     limits: { minShots: 1, maxShots: 5_000_000, maxLayers: 10_000 },
   };
 }

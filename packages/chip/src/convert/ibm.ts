@@ -5,6 +5,7 @@
  */
 import type { CalibrationEntry, CouplerCalibration, QubitCalibration } from "../calibration.ts";
 import { type Coupler, couplerKey, createTopology } from "../topology.ts";
+import { nameSome, typicalTimes } from "./gate-times.ts";
 import type { ChipFacts, ChipFormat } from "./imported-chip.ts";
 import {
   type JsonObject,
@@ -19,7 +20,8 @@ import {
 } from "./json-reader.ts";
 
 const twoQubitGates = ["cz", "ecr", "cx"];
-const singleQubitGates = ["sx", "x", "u3", "u2"];
+/** One pulse each, before those of two. */
+const singleQubitGates = ["sx", "x", "u2", "u3", "u"];
 
 /** Reads backend properties of IBM. */
 export const ibmFormat: ChipFormat = {
@@ -62,7 +64,20 @@ function readIbm(root: JsonObject, log: ReadLog): ChipFacts {
     readGate(objectOf(gate), index, time, log),
   );
   const rows = listOf(properties["qubits"]);
-  const qubits = rows.flatMap((row, id) => readQubit(id, row, gates, time, log));
+  const dead: number[] = [];
+  const qubits = rows.flatMap((row, id) => {
+    const qubit = readQubit(id, row, gates, time, log);
+    if (qubit === undefined) dead.push(id);
+    return qubit ?? [];
+  });
+  if (dead.length > 0) {
+    log.warnings.push({
+      where: `properties.qubits: ${nameSome(dead.map(String))}`,
+      expected: "operational, with an error of sx or x below 1",
+      given: "neither or nothing",
+      hint: dead.length === 1 ? "it counts as dead" : `these ${dead.length} count as dead`,
+    });
+  }
   const live = new Set(qubits.map(({ id }) => id));
   const couplers = readCouplers(gates, live, log);
   const built = listOf(configuration["coupling_map"]).map((pair) => {
@@ -70,12 +85,14 @@ function readIbm(root: JsonObject, log: ReadLog): ChipFacts {
     return { a: a ?? 0, b: b ?? 0 };
   });
   const name = properties["backend_name"] ?? configuration["backend_name"];
-  const durationOf = (names: readonly string[]): number | undefined =>
-    gates.find((gate) => names.includes(gate.name) && gate.lengthNs !== undefined)?.lengthNs;
-  const readoutLength = rows
-    .flatMap(listOf)
-    .map(objectOf)
-    .find((parameter) => parameter["name"] === "readout_length");
+  const readouts = rows.flatMap((row, id) =>
+    listOf(row)
+      .map(objectOf)
+      .filter((parameter) => parameter["name"] === "readout_length")
+      .map((parameter) =>
+        readUnit(parameter, "ns", `properties.qubits[${id}].readout_length`, log),
+      ),
+  );
   return {
     content: {
       chip: typeof name === "string" ? `IBM ${name}` : "IBM backend",
@@ -89,14 +106,14 @@ function readIbm(root: JsonObject, log: ReadLog): ChipFacts {
       qubits: Math.max(1, rows.length, ...built.map(({ a, b }) => 1 + Math.max(a, b))),
       couplers: [...built, ...couplers.map(({ a, b }) => ({ a, b }))],
     }),
-    timing: present<{ pulseNs: number; czNs: number; measureNs: number }>({
-      pulseNs: durationOf(["sx", "x"]),
-      czNs: durationOf(twoQubitGates),
-      measureNs:
-        readoutLength === undefined
-          ? undefined
-          : readUnit(readoutLength, "ns", "readout_length", log),
-    }),
+    timing: typicalTimes(
+      {
+        pulseNs: lengthsOf(gates, [["sx"], ["x"], ["u2"]]),
+        czNs: lengthsOf(gates, [twoQubitGates]),
+        measureNs: readouts.filter((length) => length !== undefined),
+      },
+      log,
+    ),
     limits: present<{
       minShots: number;
       maxShots: number;
@@ -144,6 +161,28 @@ function readGate(gate: JsonObject, index: number, time: string, log: ReadLog): 
   };
 }
 
+/** The lengths of the gates of the first group of names that has any. */
+function lengthsOf(
+  gates: readonly IbmGate[],
+  groups: readonly (readonly string[])[],
+): readonly number[] {
+  for (const names of groups) {
+    const lengths = gates
+      .filter(({ name }) => names.includes(name))
+      .map(({ lengthNs }) => lengthNs)
+      .filter((length) => length !== undefined);
+    if (lengths.length > 0) return lengths;
+  }
+  return [];
+}
+
+/** What one unit is in another; 1 for the same, so that such values stay as they are, bit for bit. */
+const unitScales: Readonly<Record<"ns" | "us" | "MHz", Readonly<Record<string, number>>>> = {
+  ns: { s: 1e9, ms: 1e6, us: 1e3, ns: 1 },
+  us: { s: 1e6, ms: 1e3, us: 1, ns: 1e-3 },
+  MHz: { Hz: 1e-6, kHz: 1e-3, MHz: 1, GHz: 1e3 },
+};
+
 /** Value in SI-prefixed units, converted: seconds to `ns` or `us`, hertz to `MHz`. */
 function readUnit(
   parameter: JsonObject,
@@ -153,8 +192,7 @@ function readUnit(
 ): number | undefined {
   const value = readNumber(parameter["value"], where, log);
   const unit = String(parameter["unit"]).replace(/[µμ]/, "u");
-  const scales: Readonly<Record<string, number>> =
-    to === "MHz" ? { Hz: 1e-6, kHz: 1e-3, MHz: 1, GHz: 1e3 } : { s: 1e9, ms: 1e6, us: 1e3, ns: 1 };
+  const scales = unitScales[to];
   const scale = scales[unit];
   if (value === undefined) return undefined;
   if (scale === undefined) {
@@ -165,7 +203,7 @@ function readUnit(
     });
     return undefined;
   }
-  return to === "us" ? (value * scale) / 1e3 : value * scale;
+  return value * scale;
 }
 
 function readQubit(
@@ -174,24 +212,16 @@ function readQubit(
   gates: readonly IbmGate[],
   time: string,
   log: ReadLog,
-): readonly QubitCalibration[] {
+): QubitCalibration | undefined {
   const where = `properties.qubits[${id}]`;
   const parameters = new Map(
     listOf(row).map((item) => [String(objectOf(item)["name"]), objectOf(item)]),
   );
-  if (parameters.get("operational")?.["value"] === 0) return [];
+  if (parameters.get("operational")?.["value"] === 0) return undefined;
   const error = singleQubitGates
     .map((name) => gates.find((gate) => gate.name === name && gate.qubits[0] === id)?.error)
     .find((entry) => entry !== undefined);
-  if (error === undefined || error.value >= 1) {
-    log.warnings.push({
-      where,
-      expected: "the error of sx or x below 1",
-      given: String(error?.value ?? "nothing"),
-      hint: "the qubit counts as dead",
-    });
-    return [];
-  }
+  if (error === undefined || error.value >= 1) return undefined;
   const timed = (name: string, to: "us" | "MHz"): CalibrationEntry | undefined => {
     const parameter = parameters.get(name);
     if (parameter === undefined) return undefined;
@@ -210,20 +240,17 @@ function readQubit(
       dateOf(parameter ?? {}, time),
     );
   };
-  const t1 = timed("T1", "us");
-  return [
-    {
-      id,
-      values: present<QubitCalibration["values"]>({
-        frequencyMhz: timed("frequency", "MHz"),
-        t1Us: t1,
-        tEchoUs: timed("T2", "us"),
-        singleQubitFidelity: { ...error, value: 1 - error.value },
-        readoutF0: readout("prob_meas1_prep0"),
-        readoutF1: readout("prob_meas0_prep1"),
-      }),
-    },
-  ];
+  return {
+    id,
+    values: present<QubitCalibration["values"]>({
+      frequencyMhz: timed("frequency", "MHz"),
+      t1Us: timed("T1", "us"),
+      tEchoUs: timed("T2", "us"),
+      singleQubitFidelity: { ...error, value: 1 - error.value },
+      readoutF0: readout("prob_meas1_prep0"),
+      readoutF1: readout("prob_meas0_prep1"),
+    }),
+  };
 }
 
 function dateOf(parameter: JsonObject, time: string): string {
@@ -239,6 +266,7 @@ function readCouplers(
     string,
     { readonly pair: Coupler; readonly gate: IbmGate; readonly error: CalibrationEntry }
   >();
+  const unusable = new Map<string, string>();
   for (const gate of gates) {
     const [i, j] = gate.qubits;
     if (
@@ -250,18 +278,22 @@ function readCouplers(
       continue;
     const key = couplerKey(i, j);
     if (gate.error.value >= 1 || !live.has(i) || !live.has(j)) {
-      log.warnings.push({
-        where: `properties.gates.${gate.name}${i}_${j}`,
-        expected: "an error below 1 between live qubits",
-        given: String(gate.error.value),
-        hint: "the edge is left out",
-      });
+      unusable.set(key, `${Math.min(i, j)}-${Math.max(i, j)}`);
       continue;
     }
     const known = best.get(key);
     if (known === undefined || gate.error.value < known.error.value) {
       best.set(key, { pair: { a: Math.min(i, j), b: Math.max(i, j) }, gate, error: gate.error });
     }
+  }
+  const lost = [...unusable].filter(([key]) => !best.has(key)).map(([, pair]) => pair);
+  if (lost.length > 0) {
+    log.warnings.push({
+      where: `properties.gates: ${nameSome(lost)}`,
+      expected: "an error below 1, in one direction at least, between live qubits",
+      given: "1, or a dead qubit",
+      hint: lost.length === 1 ? "the edge is left out" : `these ${lost.length} edges are left out`,
+    });
   }
   if ([...best.values()].some(({ gate }) => gate.name !== "cz")) {
     log.warnings.push({
