@@ -130,7 +130,13 @@ function searchLayouts(
     measured: new Array<boolean>(qubits).fill(true),
   };
   const steps = isConnected(plain) ? maxSteps : Math.min(maxSteps, maxStepsInParts);
-  const bySet = new Map<string, { qubits: readonly number[]; layouts: (readonly number[])[] }>();
+  const bySet = new Map<
+    number | string,
+    { qubits: readonly number[]; layouts: (readonly number[])[] }
+  >();
+  const scratch = new Array<number>(qubits).fill(0);
+  // A number names a region where it is large enough: numbers are found several times faster than text.
+  const fitsNumber = coupling.size ** qubits <= Number.MAX_SAFE_INTEGER;
   visitEmbeddings(
     plain,
     coupling,
@@ -138,14 +144,28 @@ function searchLayouts(
     {
       bound: () => Infinity,
       visit: (layout) => {
-        const sorted = layout.toSorted((x, y) => x - y);
-        const region = bySet.get(sorted.join(",")) ?? { qubits: sorted, layouts: [] };
-        bySet.set(sorted.join(","), region);
-        region.layouts.push([...layout]);
+        sortInto(scratch, layout);
+        const key = fitsNumber
+          ? scratch.reduce((sum, qubit) => sum * coupling.size + qubit, 0)
+          : scratch.join(",");
+        const region = bySet.get(key);
+        if (region === undefined)
+          bySet.set(key, { qubits: scratch.slice(), layouts: [layout.slice()] });
+        else region.layouts.push(layout.slice());
       },
     },
   );
   return [...bySet.values()];
+}
+
+/** Writes the qubits of a layout into `out`, ascending; layouts are short. */
+function sortInto(out: number[], layout: readonly number[]): void {
+  for (let i = 0; i < layout.length; i++) {
+    const qubit = layout[i]!; // i < length
+    let at = i;
+    for (; at > 0 && out[at - 1]! > qubit; at--) out[at] = out[at - 1]!; // 0 ≤ at − 1 < i
+    out[at] = qubit;
+  }
 }
 
 function isConnected({ qubits, edges }: Pattern): boolean {

@@ -37,12 +37,17 @@ export interface PreparedShape {
 /** Prepares the places of a problem. Cost: O(places + R² / 32 · qubits of a halo). */
 export function preparePlaces(problem: PackProblem): PreparedPlaces {
   const numbers = new Map<string, number>();
+  /** The same by list: circuits of one structure share the lists of their places. */
+  const numbersOfLists = new Map<readonly number[], number>();
   const regions: (readonly number[])[] = [];
   const ofShapes = problem.shapes.map((places) =>
     places.map(({ qubits }) => {
-      const key = [...qubits].sort((a, b) => a - b).join(",");
+      const known = numbersOfLists.get(qubits);
+      if (known !== undefined) return known;
+      const key = qubits.toSorted((a, b) => a - b).join(",");
       const number = numbers.get(key) ?? regions.push(qubits) - 1;
       numbers.set(key, number);
+      numbersOfLists.set(qubits, number);
       return number;
     }),
   );
