@@ -18,6 +18,31 @@ export interface AngleTerm {
 /** An angle in radian: bound (a number) or depending on parameters. */
 export type Angle = number | AffineAngle;
 
+/**
+ * Largest magnitude of an angle, of a coefficient and of an exponent: 2^53, 9.0e15. Beyond it a float64 does not tell
+ * one radian from the next, and sums and products of such values would leave the range of numbers.
+ */
+export const maxAngle = 2 ** 53;
+
+/** Tells whether a number can be an angle, a coefficient or an exponent: at most {@link maxAngle} large, not NaN. */
+export function isAngleSize(value: number): boolean {
+  return Math.abs(value) <= maxAngle;
+}
+
+/** Tells whether all numbers of an angle are of a size that angles have. */
+export function isUsableAngle(angle: Angle): boolean {
+  return isBoundAngle(angle)
+    ? isAngleSize(angle)
+    : isAngleSize(angle.constant) && angle.terms.every((term) => isAngleSize(term.coefficient));
+}
+
+/** Writes an angle for a message, `0.5` or `2*x + 0.5`. */
+export function describeAngle(angle: Angle): string {
+  if (isBoundAngle(angle)) return String(angle);
+  const terms = angle.terms.map((term) => `${term.coefficient}*${term.parameter}`);
+  return [...terms, ...(angle.constant === 0 ? [] : [String(angle.constant)])].join(" + ");
+}
+
 /** Tells whether an angle depends on no parameter. */
 export function isBoundAngle(angle: Angle): angle is number {
   return typeof angle === "number";

@@ -1,5 +1,11 @@
 import { QtuneError, suggest } from "@qtune/base";
-import { type Angle, isBoundAngle, substituteAngle } from "./angle.ts";
+import {
+  type Angle,
+  describeAngle,
+  isBoundAngle,
+  isUsableAngle,
+  substituteAngle,
+} from "./angle.ts";
 import type { Circuit, GateDefinition, Operation } from "./circuit.ts";
 import { mapAngles, moveOperation } from "./rewrite.ts";
 
@@ -12,7 +18,7 @@ export type ParameterValues = ReadonlyMap<string, Angle> | Readonly<Record<strin
  *
  * Effect: pure.
  * Cost:   one pass over the operations.
- * Errors: not_found for a name that the circuit does not declare, invalid_argument for a value that is not finite.
+ * Errors: not_found for a name that the circuit does not declare, invalid_argument for a value that is no angle of at most 2^53 radian or makes one.
  *
  * @example
  * bindCircuit(circuit, { theta: Math.PI / 3 });
@@ -30,13 +36,23 @@ export function bindCircuit(circuit: Circuit, values: ParameterValues): Circuit 
         { where: "circuit.parameters" },
       );
     }
-    if (isBoundAngle(value) && !Number.isFinite(value)) {
-      throw new QtuneError("invalid_argument", `expected a finite value but was given ${value}`, {
-        where: `values.${name}`,
-      });
+    if (!isUsableAngle(value)) {
+      throw new QtuneError(
+        "invalid_argument",
+        `expected an angle of at most 2^53 radian but was given ${describeAngle(value)}`,
+        { where: `values.${name}` },
+      );
     }
   }
-  const change = (angle: Angle): Angle => substituteAngle(angle, (name) => given.get(name));
+  const change = (angle: Angle): Angle => {
+    const changed = substituteAngle(angle, (name) => given.get(name));
+    if (isUsableAngle(changed)) return changed;
+    throw new QtuneError(
+      "invalid_argument",
+      `the values make an angle larger than 2^53 radian: ${describeAngle(changed)}`,
+      { where: "values" },
+    );
+  };
   const parameters = circuit.parameters.flatMap((parameter) => {
     const value = given.get(parameter.name);
     if (value === undefined) return [parameter];

@@ -80,9 +80,14 @@ describe("bindCircuit", () => {
     expect(renamed.parameters.map((one) => one.name)).toEqual(["c", "b"]);
   });
 
-  test("refuses unknown names and values that are not finite", () => {
+  test("refuses unknown names, values that are no angles, and values that make none", () => {
     expect(() => bindCircuit(circuit, { aa: 1 })).toThrow(/no parameter "aa"; did you mean a\?/);
-    expect(() => bindCircuit(circuit, { a: Number.NaN })).toThrow(/finite/);
+    expect(() => bindCircuit(circuit, { a: Number.NaN })).toThrow(
+      /values.a: expected an angle of at most 2\^53 radian but was given NaN/,
+    );
+    expect(() => bindCircuit(circuit, { a: 2 ** 53 })).toThrow(
+      /the values make an angle larger than 2\^53 radian: 18014398509481984/,
+    );
   });
 });
 

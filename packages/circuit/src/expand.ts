@@ -5,7 +5,14 @@
  * Dense unitaries are taken apart into two-level rotations along a Gray code: exact, not short.
  */
 import { QtuneError } from "@qtune/base";
-import { addAngles, type Angle, isBoundAngle, scaleAngle } from "./angle.ts";
+import {
+  addAngles,
+  type Angle,
+  describeAngle,
+  isBoundAngle,
+  isUsableAngle,
+  scaleAngle,
+} from "./angle.ts";
 import { instantiate } from "./bind.ts";
 import type {
   Circuit,
@@ -73,6 +80,7 @@ export function expandCircuit(circuit: Circuit, options: ExpandOptions = {}): Ci
     count: { value: 0 },
   };
   for (const operation of circuit.operations) expandOperation(expansion, operation);
+  checkAngles("the global phase", [expansion.phase]);
   const { definitions, globalPhase: _, ...rest } = circuit;
   return {
     ...rest,
@@ -83,6 +91,7 @@ export function expandCircuit(circuit: Circuit, options: ExpandOptions = {}): Ci
 }
 
 function emit(expansion: Expansion, operation: Operation): void {
+  if (operation.kind === "gate") checkAngles(operation.gate, operation.angles);
   expansion.count.value += 1;
   if (expansion.count.value > expansion.maxOperations) {
     throw new QtuneError(
@@ -94,9 +103,20 @@ function emit(expansion: Expansion, operation: Operation): void {
   expansion.out.push(operation);
 }
 
+/** Powers, definitions and decompositions multiply and add angles. */
+function checkAngles(what: string, angles: readonly Angle[]): void {
+  if (angles.every(isUsableAngle)) return;
+  throw new QtuneError(
+    "invalid_argument",
+    `the angles of ${what} grow beyond 2^53 radian when the circuit is expanded: ${angles.map(describeAngle).join(", ")}`,
+    { where: "circuit.operations" },
+  );
+}
+
 function expandList(expansion: Expansion, operations: readonly Operation[]): readonly Operation[] {
   const inner: Expansion = { ...expansion, out: [], phase: 0 };
   for (const operation of operations) expandOperation(inner, operation);
+  checkAngles("a phase", [inner.phase]);
   return inner.phase === 0 ? inner.out : [{ kind: "phase", angle: inner.phase }, ...inner.out];
 }
 

@@ -2,7 +2,14 @@
  * Passes that need no chip. Each returns a new circuit with the same effect, phase included; `optimizeCircuit` repeats
  * them until nothing changes. They look at neighbours on the same qubits and never move anything across a barrier.
  */
-import { addAngles, type Angle, equalAngles, isBoundAngle, scaleAngle } from "./angle.ts";
+import {
+  addAngles,
+  type Angle,
+  equalAngles,
+  isBoundAngle,
+  isUsableAngle,
+  scaleAngle,
+} from "./angle.ts";
 import {
   activeQubits,
   isDiagonal,
@@ -242,6 +249,7 @@ const mergePair: Combine = (first, second) => {
   const turn = (operation: GateOperation): Angle =>
     scaleAngle(operation.angles[0] ?? 0, operation.power ?? 1);
   const angle = addAngles(turn(first), turn(second));
+  if (!isUsableAngle(angle)) return undefined;
   const { power: _, ...rest } = first;
   return { operations: angle === 0 ? [] : [{ ...rest, angles: [angle] }], phase: 0 };
 };

@@ -3,7 +3,7 @@
  * circuits. Issues name places as paths: `circuit.operations[12].qubits[1]`.
  */
 import { type Issue, QtuneError, suggest } from "@qtune/base";
-import { type Angle, isBoundAngle } from "./angle.ts";
+import { type Angle, isAngleSize, isBoundAngle } from "./angle.ts";
 import type { Circuit, Condition, Control, GateDefinition, Operation } from "./circuit.ts";
 import { findGate, gateTable } from "./gate-table.ts";
 import { matrixFrom, unitarityError } from "./matrix.ts";
@@ -265,6 +265,8 @@ function checkOperation(
       checkOperations(check, place(".body"), operation.body, scope, depth + 1);
       return;
     case "switch":
+      if (operation.clbits.length === 0)
+        check.report(place(".clbits"), "at least one classical bit", "none");
       checkClbits(check, place(".clbits"), operation.clbits, scope);
       operation.cases.forEach((one, i) => {
         if (one.values.length === 0)
@@ -334,11 +336,11 @@ function checkGate(
   checkQubits(check, place, operation.qubits, scope);
   for (let i = 0; i < operation.angles.length; i++) {
     const angle = operation.angles[i] ?? 0;
-    if (!isBoundAngle(angle) || !Number.isFinite(angle))
+    if (!isBoundAngle(angle) || !isAngleSize(angle))
       checkAngle(check, place(`.angles[${i}]`), angle, scope);
   }
-  if (operation.power !== undefined && !Number.isFinite(operation.power)) {
-    check.report(place(".power"), "a finite exponent", String(operation.power));
+  if (operation.power !== undefined && !isAngleSize(operation.power)) {
+    check.report(place(".power"), "an exponent of at most 2^53", String(operation.power));
   }
   checkControls(check, place, operation.controls, operation.qubits, scope);
 }
@@ -448,14 +450,14 @@ function checkClbits(
 
 function checkAngle(check: Checker, where: string, angle: Angle, scope: Scope): void {
   if (isBoundAngle(angle)) {
-    if (!Number.isFinite(angle)) check.report(where, "a finite angle", String(angle));
+    if (!isAngleSize(angle)) check.report(where, "an angle of at most 2^53 radian", String(angle));
     return;
   }
-  if (!Number.isFinite(angle.constant))
-    check.report(where, "a finite constant", String(angle.constant));
+  if (!isAngleSize(angle.constant))
+    check.report(where, "a constant of at most 2^53 radian", String(angle.constant));
   for (const term of angle.terms) {
-    if (!Number.isFinite(term.coefficient))
-      check.report(where, "finite coefficients", String(term.coefficient));
+    if (!isAngleSize(term.coefficient))
+      check.report(where, "coefficients of at most 2^53", String(term.coefficient));
     if (scope.parameters.has(term.parameter)) continue;
     const near = suggest(term.parameter, [...scope.parameters]);
     check.report(

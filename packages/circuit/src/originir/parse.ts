@@ -5,7 +5,7 @@
  * skipped.
  */
 import { QtuneError, suggest } from "@qtune/base";
-import { type Angle, isBoundAngle, scaleAngle } from "../angle.ts";
+import { type Angle, isBoundAngle, isUsableAngle, scaleAngle } from "../angle.ts";
 import { conditionClbits } from "../analysis.ts";
 import { holds } from "../reference-run.ts";
 import type { Circuit, Condition, Control, GateDefinition, Operation } from "../circuit.ts";
@@ -891,11 +891,11 @@ function readAngles(reader: Reader, where: string): readonly Angle[] {
   for (;;) {
     const begin = reader.start;
     const angle = toAngle(readExpression(reader, where));
-    if (typeof angle === "string" || (isBoundAngle(angle) && !Number.isFinite(angle))) {
+    if (typeof angle === "string" || !isUsableAngle(angle)) {
       fail(reader.source, {
         where,
         offset: begin,
-        expected: "an angle",
+        expected: typeof angle === "string" ? "an angle" : "an angle of at most 2^53 radian",
         given: quote(reader.text.slice(begin, reader.start)),
         hint: typeof angle === "string" ? angle : undefined,
       });

@@ -237,7 +237,7 @@ describe("errors", () => {
     [
       "an angle that is not a number",
       "qreg q[1];\nrx(sqrt(-1)) q[0];",
-      { expected: "a finite angle" },
+      { expected: "an angle of at most 2^53 radian", given: "NaN" },
     ],
     ["an unclosed string", 'include "abc', { expected: 'a closing "' }],
     ["an unclosed body", "gate g a { x a;", { given: "the end of the file" }],
@@ -290,6 +290,6 @@ test("values for which a body has no finite angle are refused at the call", () =
   const text =
     'OPENQASM 2.0; include "qelib1.inc"; qreg q[1];\ngate k(t) a { rz(ln(t)) a; }\nk(-1) q[0];\n';
   expect(() => parseQasm2(text, { fileName: "a.qasm" })).toThrow(
-    /a\.qasm:3:1: k: expected values that give its body finite angles but was given -1/,
+    /a\.qasm:3:1: k: expected values that give its body angles of at most 2\^53 radian but was given -1/,
   );
 });

@@ -7,7 +7,16 @@
  * values with which it is called.
  */
 import { QtuneError, suggest } from "@qtune/base";
-import { addAngles, type Angle, isBoundAngle, parameterAngle, scaleAngle } from "../angle.ts";
+import {
+  addAngles,
+  type Angle,
+  describeAngle,
+  isAngleSize,
+  isBoundAngle,
+  isUsableAngle,
+  parameterAngle,
+  scaleAngle,
+} from "../angle.ts";
 import type { Circuit, GateDefinition, Operation, Register } from "../circuit.ts";
 import { findGate, gateTable } from "../gate-table.ts";
 import {
@@ -898,10 +907,10 @@ function readAngles(
   if (isSymbol(reader, "(")) {
     next(reader);
     if (!isSymbol(reader, ")")) {
-      values.push(readExpression(reader));
+      values.push(readAngle(reader));
       while (isSymbol(reader, ",")) {
         next(reader);
-        values.push(readExpression(reader));
+        values.push(readAngle(reader));
       }
     }
     expectSymbol(reader, ")", word);
@@ -917,10 +926,25 @@ function readAngles(
   return values;
 }
 
+function readAngle(reader: Reader): Value {
+  const offset = reader.start;
+  const value = readExpression(reader);
+  if (!isLazy(value) && !isUsableAngle(value)) failAngle(reader, value, offset);
+  return value;
+}
+
+function failAngle(reader: Reader, angle: Angle, offset: number): never {
+  return failAt(reader, {
+    where: "angle",
+    offset,
+    expected: "an angle of at most 2^53 radian",
+    given: describeAngle(angle),
+  });
+}
+
 function numberOf(reader: Reader, value: Value, offset: number): number {
   const number = evaluate(value, () => Number.NaN);
-  if (!Number.isFinite(number))
-    failAt(reader, { where: "angle", offset, expected: "a finite angle", given: String(number) });
+  if (!isAngleSize(number)) failAngle(reader, number, offset);
   return number + 0; // −0 becomes 0
 }
 
@@ -966,11 +990,11 @@ function variantOf(
   const body = template.body.map((step): Operation => {
     const angles = step.values.map((value) => {
       const number = evaluate(value, lookup);
-      if (!Number.isFinite(number))
+      if (!isAngleSize(number))
         failAt(reader, {
           where: template.name,
           offset,
-          expected: "values that give its body finite angles",
+          expected: "values that give its body angles of at most 2^53 radian",
           given: key,
         });
       return number;

@@ -7,7 +7,16 @@
  * Program by program statement: the syntax tree of a statement is dropped once it has been lowered.
  */
 import { QtuneError, suggest } from "@qtune/base";
-import { type Angle, isBoundAngle, parameterAngle, scaleAngle, addAngles } from "../angle.ts";
+import {
+  addAngles,
+  type Angle,
+  describeAngle,
+  isAngleSize,
+  isBoundAngle,
+  isUsableAngle,
+  parameterAngle,
+  scaleAngle,
+} from "../angle.ts";
 import type {
   Circuit,
   Control,
@@ -659,6 +668,12 @@ function readModifiers(state: Lowering, items: readonly SyntaxNode[]): Modifiers
         hint: "define a gate for the inner power",
       });
     power *= exponent;
+    if (!isAngleSize(power))
+      failNode(state.source, item, {
+        where: "pow",
+        expected: "an exponent of at most 2^53",
+        given: String(power),
+      });
   }
   return { controls, power };
 }
@@ -696,9 +711,11 @@ function lowerGateCall(state: Lowering, item: SyntaxNode): void {
   }
   if (entity?.kind === "extern") notFinite(state, item, `it calls the extern ${name}`);
   const angles = expressionsOf(list).map((one) => {
-    const angle = guarded(state, one, () => toAngle(evaluate(state, one)));
-    if (isBoundAngle(angle) && !Number.isFinite(angle))
-      failNode(state.source, one, { where: name, expected: "a finite angle" });
+    const angle = checkAngle(
+      state,
+      one,
+      guarded(state, one, () => toAngle(evaluate(state, one))),
+    );
     return isBoundAngle(angle) ? angle + 0 : angle; // −0 becomes 0
   });
   const { controls, power } = readModifiers(state, modifiers);
@@ -734,7 +751,7 @@ function lowerGateCall(state: Lowering, item: SyntaxNode): void {
     (qubits) => {
       const extra = controls.map((value, i): Control => ({ qubit: qubits[i] ?? 0, value }));
       if (entity.phase !== undefined) {
-        const angle = scaleAngle(entity.phase(angles), power);
+        const angle = checkAngle(state, item, scaleAngle(entity.phase(angles), power));
         emit(state, withControls({ kind: "phase", angle }, extra));
       }
       emit(state, {
@@ -747,6 +764,16 @@ function lowerGateCall(state: Lowering, item: SyntaxNode): void {
       });
     },
   );
+}
+
+function checkAngle(state: Lowering, item: SyntaxItem, angle: Angle): Angle {
+  if (!isUsableAngle(angle))
+    failNode(state.source, item, {
+      where: "angle",
+      expected: "an angle of at most 2^53 radian",
+      given: describeAngle(angle),
+    });
+  return angle;
 }
 
 function lowerPhase(
@@ -769,7 +796,7 @@ function lowerPhase(
       expected: `${controls.length} qubits`,
       given: String(operands.length),
     });
-  const angle = scaleAngle(angles[0] ?? 0, power);
+  const angle = checkAngle(state, item, scaleAngle(angles[0] ?? 0, power));
   if (controls.length === 0) {
     const atStart =
       !state.inGate &&
@@ -777,7 +804,7 @@ function lowerPhase(
       state.qubits === 0 &&
       state.clbits === 0 &&
       state.out.length === 0;
-    if (atStart) state.globalPhase = addAngles(state.globalPhase, angle);
+    if (atStart) state.globalPhase = checkAngle(state, item, addAngles(state.globalPhase, angle));
     else emit(state, { kind: "phase", angle });
     return;
   }

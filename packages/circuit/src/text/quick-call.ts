@@ -4,6 +4,8 @@
  * the whole grammar and says what is the matter; so this one has no errors.
  */
 
+import { isAngleSize } from "../angle.ts";
+
 /** Reads plain gate calls; the result stands in its fields until the next call. */
 export interface QuickCalls {
   /** Name of the gate. */
@@ -143,7 +145,7 @@ function readPlainAngle(text: string, cursor: Cursor, pi: string): number {
 
 function finish(text: string, cursor: Cursor, value: number): number {
   skipBlanks(text, cursor);
-  return Number.isFinite(value) ? value + 0 : Number.NaN; // −0 becomes 0
+  return isAngleSize(value) ? value + 0 : Number.NaN; // −0 becomes 0
 }
 
 /** Digits with an optional fraction and exponent, or NaN. */
