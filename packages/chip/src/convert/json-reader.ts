@@ -75,6 +75,11 @@ export function present<T extends object>(values: {
   return Object.fromEntries(entries) as { [K in keyof T]?: NonNullable<T[K]> }; // same keys, fewer of them
 }
 
+/** Times further from 1970 are no times of the platform. */
+const lastMillisecond = 8.64e15;
+/** ISO 8601, as far as vendors write it: a date, a time of day, a zone. */
+const isoTime = /^(\d{4})-(\d\d)-(\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/;
+
 /**
  * Reads a time: ISO 8601, `YYYY-MM-DD hh:mm:ss` in a given zone, or milliseconds since 1970.
  *
@@ -82,13 +87,15 @@ export function present<T extends object>(values: {
  */
 export function readTime(value: unknown, zone: string, where: string, log: ReadLog): string {
   const milliseconds = typeof value === "string" && /^\d{11,}$/.test(value) ? Number(value) : value;
-  if (typeof milliseconds === "number" && Number.isFinite(milliseconds)) {
+  if (typeof milliseconds === "number" && Math.abs(milliseconds) <= lastMillisecond) {
     return new Date(milliseconds).toISOString();
   }
   if (typeof value === "string") {
     const text = value.trim().replace(" ", "T");
-    const zoned = /(Z|[+-]\d\d:?\d\d)$/.test(text) || !text.includes("T") ? text : text + zone;
-    if (!Number.isNaN(Date.parse(zoned))) return zoned;
+    const [, year, month, day, ownZone] = isoTime.exec(text) ?? [];
+    const zoned = ownZone === undefined && text.includes("T") ? text + zone : text;
+    const isDay = day !== undefined && Number(day) <= daysOf(Number(year), Number(month));
+    if (isDay && !Number.isNaN(Date.parse(zoned))) return zoned;
   }
   log.issues.push({
     where,
@@ -97,6 +104,11 @@ export function readTime(value: unknown, zone: string, where: string, log: ReadL
     hint: "a calibration without a time cannot be told from a stale one",
   });
   return "1970-01-01T00:00:00Z";
+}
+
+/** Days of a month, counted from 1. */
+function daysOf(year: number, month: number): number {
+  return new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
 
 /**

@@ -409,6 +409,15 @@ describe("our own schema", () => {
   });
 });
 
+test("what is no time of any calendar is refused with its place", () => {
+  const beyond = [8.64e15 + 1, -8_640_000_000_000_001, "99999999999999999999"];
+  const halves = ["1", "-5", "2026-3-6", "March 7", "2026-13-01", "2026-02-30", "2026-03-06T25:00"];
+  for (const calibratedAt of [...beyond, ...halves]) {
+    const document = { schema: "qtune.chip-calibration/1", meta: { chip: "x", calibratedAt } };
+    expect(() => read(document), String(calibratedAt)).toThrow(/calibratedAt: expected a time/);
+  }
+});
+
 test("text that is no JSON is refused with line and column, other documents with the formats", () => {
   expect(() => readChipFile('{\n "a": 1,\n}', { fileName: "x.json" })).toThrow(/x\.json:3:1/);
   expect(() => read({ hello: 1 })).toThrow(/qtune\.chip-calibration\/1, origin-cloud.*hello/);
