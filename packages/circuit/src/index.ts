@@ -88,6 +88,7 @@ export {
   removeIdleQubits,
 } from "./passes.ts";
 export { circuitJsonSchema, parseCircuitJson, printCircuitJson } from "./json.ts";
+export { type JsonTextOptions, parseJsonText } from "./text/parse-json.ts";
 export { parseQasm3, type Qasm3Options } from "./qasm3/lower.ts";
 export { printQasm3 } from "./qasm3/print.ts";
 export { parseQasm3Syntax, type SyntaxItem, type SyntaxNode } from "./qasm3/syntax.ts";

@@ -7,8 +7,9 @@ import { addAngles, type Angle, isBoundAngle } from "./angle.ts";
 import type { Circuit, Control, GateOperation, Operation } from "./circuit.ts";
 import { findGate } from "./gate-table.ts";
 import { findJsonPlaces } from "./text/json-place.ts";
+import { parseJsonText } from "./text/parse-json.ts";
 import { createPortions } from "./text/portions.ts";
-import { createSource, locate, quote, type Source } from "./text/source.ts";
+import { createSource, locate, type Source } from "./text/source.ts";
 import { validateCircuit } from "./validate.ts";
 
 /** Name and version of the form. */
@@ -66,7 +67,7 @@ export interface CircuitJsonOptions {
  */
 export function parseCircuitJson(text: string, options: CircuitJsonOptions = {}): Circuit {
   const source = createSource(text, options.fileName);
-  const value = parseJson(source);
+  const value = parseJsonText(text, { where: "circuit", fileName: options.fileName });
   const issues: Issue[] = [];
   const shape = new ShapeReader((where, expected, given) => {
     if (issues.length < source.maxIssues) issues.push({ where, expected, given: describe(given) });
@@ -79,21 +80,6 @@ export function parseCircuitJson(text: string, options: CircuitJsonOptions = {})
   if (circuit === undefined)
     throw new QtuneError("internal", "internal: a circuit without shape has no issues");
   return circuit;
-}
-
-function parseJson(source: Source): unknown {
-  const { text } = source;
-  try {
-    return JSON.parse(text);
-  } catch {
-    // the engine's own words differ between engines
-    const [place = { offset: 0 }] = findJsonPlaces(text, "circuit", ["circuit"]);
-    const { offset, expected: next = "other text" } = place;
-    const given =
-      offset < text.length ? quote(text.slice(offset, offset + 20)) : "the end of the file";
-    const issue = { where: "circuit", expected: `JSON, with ${next} here`, given };
-    throw QtuneError.fromIssues([{ ...issue, ...fileOf(source), ...locate(source, offset) }]);
-  }
 }
 
 /** Adds file, line, column and excerpt to issues: those of the values they are about. */

@@ -1,4 +1,4 @@
-import { type Issue, QtuneError } from "@qtune/base";
+import type { Issue } from "@qtune/base";
 import type { CalibrationEntry } from "../calibration.ts";
 
 /**
@@ -125,33 +125,4 @@ export function readTimeIfThere(value: unknown, where: string, log: ReadLog): st
     hint: "it counts as of 1970-01-01",
   });
   return "1970-01-01T00:00:00Z";
-}
-
-/**
- * Parses JSON text.
- *
- * Errors: invalid_argument with file, line, column and the line itself.
- */
-export function parseJson(text: string, fileName: string): unknown {
-  try {
-    return JSON.parse(text.replace(/^\uFEFF/, ""));
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const position = Number(/position (\d+)/.exec(reason)?.[1] ?? text.length);
-    const before = text.slice(0, position).split("\n");
-    const line = before.length;
-    const excerpt = text.split("\n")[line - 1]?.slice(0, 120);
-    throw QtuneError.fromIssues([
-      {
-        where: "calibration",
-        expected: "JSON",
-        given: text.trim() === "" ? "an empty file" : "text that breaks off or errs here",
-        hint: reason.replace(/ in JSON at position.*/, "").replace(/^E/, "e"),
-        file: fileName,
-        line,
-        column: (before.at(-1)?.length ?? 0) + 1,
-        ...(excerpt === undefined || text === "" ? {} : { excerpt }),
-      },
-    ]);
-  }
 }

@@ -420,6 +420,13 @@ test("what is no time of any calendar is refused with its place", () => {
 
 test("text that is no JSON is refused with line and column, other documents with the formats", () => {
   expect(() => readChipFile('{\n "a": 1,\n}', { fileName: "x.json" })).toThrow(/x\.json:3:1/);
+  const rows = Array.from(
+    { length: 50 },
+    (_, id) => `{"id": ${id},\n "t1Us": ${id === 20 ? "Infinity" : 20}}`,
+  );
+  expect(() => readChipFile(`[${rows.join(",\n")}]`, { fileName: "x.json" })).toThrow(
+    /x\.json:42:10: calibration: expected JSON, with a value here but was given "Infinity/,
+  );
   expect(() => read({ hello: 1 })).toThrow(/qtune\.chip-calibration\/1, origin-cloud.*hello/);
   expect(() => read([1])).toThrow(/expected a chip file/);
 });

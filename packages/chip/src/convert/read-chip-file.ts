@@ -1,10 +1,11 @@
 import { QtuneError } from "@qtune/base";
+import { parseJsonText } from "@qtune/circuit";
 import { braketFormat } from "./braket.ts";
 import { chipCalibrationFormat } from "./chip-calibration.ts";
 import { googleFormat } from "./google.ts";
 import { ibmFormat } from "./ibm.ts";
 import { type ChipFormat, type ImportedChip, buildImportedChip } from "./imported-chip.ts";
-import { createReadLog, isObject, parseJson } from "./json-reader.ts";
+import { createReadLog, isObject } from "./json-reader.ts";
 import { originCloudFormat } from "./origin-cloud.ts";
 import { pilotOsFormat } from "./pilot-os.ts";
 
@@ -39,7 +40,7 @@ export interface ReadChipOptions {
  */
 export function readChipFile(text: string, options: ReadChipOptions): ImportedChip {
   const { fileName } = options;
-  const root = parseJson(text, fileName);
+  const root = parseJsonText(text, { where: "calibration", fileName });
   const names = chipFormats.map(({ name }) => name).join(", ");
   const format = !isObject(root)
     ? undefined

@@ -1,6 +1,6 @@
 import { type Issue, QtuneError } from "@qtune/base";
-import { type Circuit, parseOriginir } from "@qtune/circuit";
-import { type JsonObject, isObject, listOf, objectOf, parseJson } from "../convert/json-reader.ts";
+import { type Circuit, parseJsonText, parseOriginir } from "@qtune/circuit";
+import { type JsonObject, isObject, listOf, objectOf } from "../convert/json-reader.ts";
 import { scheduleNative } from "./schedule-native.ts";
 
 /** Value of the member `schema`. */
@@ -33,7 +33,7 @@ export function readRealRuns(
   text: string,
   options: { readonly fileName: string },
 ): readonly RealRun[] {
-  const root = parseJson(text, options.fileName);
+  const root = parseJsonText(text, { where: "runs", fileName: options.fileName });
   const issues: Issue[] = [];
   if (!isObject(root) || root["schema"] !== realRunsSchema || !Array.isArray(root["runs"])) {
     const given = isObject(root) ? String(root["schema"] ?? "no schema") : typeof root;
