@@ -84,7 +84,10 @@ export function errorDocument(error: QtuneError): unknown {
   };
 }
 
-/** Exit codes: 2 for usage and bad input, 130 when interrupted, 1 for every other failure. */
+/**
+ * Exit codes: 2 for usage and bad input, 130 when interrupted, 1 for every other failure. A precondition that problems
+ * of the input break, such as a circuit that fits no region of the chip, is bad input.
+ */
 export function exitCodeOf(error: QtuneError): number {
   switch (error.code) {
     case "cancelled":
@@ -94,6 +97,8 @@ export function exitCodeOf(error: QtuneError): number {
     case "not_found":
     case "unimplemented":
       return 2;
+    case "failed_precondition":
+      return error.issues.length > 0 ? 2 : 1;
     default:
       return 1;
   }

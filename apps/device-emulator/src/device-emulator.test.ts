@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type ChipModel, createChip, newestSnapshot } from "@qtune/chip";
-import { allPauliZ, pauliZ, ringAnsatz } from "@qtune/circuit";
+import { allPauliZ, circuitBuilder, pauliZ, ringAnsatz } from "@qtune/circuit";
 import { describeExecutor } from "@qtune/circuit/conformance";
 import { circuitV1, deviceV1, simulatorV1 } from "@qtune/contracts";
 import { createChipExecutor } from "@qtune/emulator";
@@ -306,6 +306,23 @@ describe("a task batch", () => {
     });
   });
 
+  test("of a circuit with a gate behind a measurement is refused where the gate stands", async () => {
+    const circuit = circuitBuilder(1).h(0).measure(0, 0).h(0).measure(0, 1).build();
+    const batch = {
+      ...ansatzBatch(1),
+      circuit,
+      shared: new Float64Array(0),
+      rows: new Float64Array(0),
+      observables: [],
+    };
+    await expect(
+      connect(shared).submit(batch, { ...sampled, returns: ["counts"] }),
+    ).rejects.toMatchObject({
+      code: "invalid_argument",
+      issues: [{ where: "circuit.operations[2]" }, { where: "circuit.operations[3]" }],
+    });
+  });
+
   test("of a circuit wider than any region is refused, saying which size fits", async () => {
     const client = connect(shared);
     const circuit = ringAnsatz({ n: 10, layers: 1, ansatz: "path" });
@@ -319,7 +336,14 @@ describe("a task batch", () => {
       observables: allPauliZ(10),
     };
     await expect(client.submit(batch, sampled)).rejects.toMatchObject({
-      code: expect.stringMatching(/failed_precondition|invalid_argument|out_of_range/),
+      code: "failed_precondition",
+      issues: [
+        {
+          where: "circuit.qubits",
+          given: "10",
+          hint: expect.stringMatching(/of up to 9 qubits fit/),
+        },
+      ],
     });
   });
 });

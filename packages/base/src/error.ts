@@ -53,14 +53,18 @@ export class QtuneError extends Error {
   }
 
   /** Creates the error for a non-empty list of issues: the first is printed, the rest are counted and carried. */
-  static fromIssues(issues: readonly Issue[], code: ErrorCode = "invalid_argument"): QtuneError {
+  static fromIssues(
+    issues: readonly Issue[],
+    code: ErrorCode = "invalid_argument",
+    details: Readonly<Record<string, unknown>> = {},
+  ): QtuneError {
     const [first, ...rest] = issues;
     if (first === undefined) return internalError("an error without issues");
     const more =
       rest.length === 0
         ? ""
         : `\n(and ${rest.length} more ${rest.length === 1 ? "problem" : "problems"})`;
-    return new QtuneError(code, printIssue(first) + more, { issues });
+    return new QtuneError(code, printIssue(first) + more, { issues, details });
   }
 }
 

@@ -143,8 +143,15 @@ describe("a pinned calibration", () => {
   });
 
   test("is refused when stale, naming those that are there", () => {
-    expect(() => findSnapshot(chip, { id: later.id })).toThrow(`expected one of ${old?.id}`);
-    expect(() => findSnapshot(chip, { time: "2020-01-01T00:00:00Z" })).toThrow(/no calibration/);
+    expect(() => findSnapshot(chip, { id: later.id })).toThrow(
+      `expected a calibration of wukong-72: ${old?.id} but was given ${later.id}; the pinned calibration is stale`,
+    );
+    expect(() => findSnapshot(both, { id: "cal-" })).toThrow(/2 calibrations begin so/);
+    expect(() => findSnapshot(both, { id: "" })).toThrow(/given an empty id/);
+    expect(() => findSnapshot(both, { time: "2020-01-01T00:00:00Z" })).toThrow(
+      `since the first calibration of wukong-72, ${old?.calibratedAt} but was given 2020`,
+    );
+    expect(() => findSnapshot(chip, { time: "yesterday" })).toThrow(/a time as ISO 8601/);
   });
 });
 

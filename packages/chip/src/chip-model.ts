@@ -86,26 +86,46 @@ export function findSnapshot(
   if ("id" in query) {
     const found = chip.snapshots.filter((snapshot) => snapshot.id.startsWith(query.id));
     if (found.length === 1 && found[0] !== undefined) return found[0];
-    throw new QtuneError(
-      "failed_precondition",
-      `expected one of ${chip.snapshots.map(({ id }) => id).join(", ")} but was given ${query.id}; ` +
-        "the pinned calibration is stale or of another chip: pin a current one or none",
-      { where: "chip.snapshot", details: { given: query.id } },
+    const newestFirst = chip.snapshots.toReversed().map(({ id }) => id);
+    throw noSnapshot(
+      {
+        expected: `a calibration of ${chip.name}: ${newestFirst.slice(0, 6).join(", ")}${newestFirst.length > 6 ? ", …" : ""}`,
+        given: query.id === "" ? "an empty id" : query.id,
+        hint:
+          found.length > 1
+            ? `${found.length} calibrations begin so; give more of the id`
+            : "the pinned calibration is stale, or of another chip; pin one of these, or none",
+      },
+      query.id,
     );
   }
   const time = Date.parse(query.time);
+  if (Number.isNaN(time)) {
+    const given = JSON.stringify(query.time);
+    throw QtuneError.fromIssues([
+      { where: "chip.snapshot", expected: "a time as ISO 8601", given },
+    ]);
+  }
   const valid = chip.snapshots.filter((snapshot) => Date.parse(snapshot.calibratedAt) <= time);
-  const newest = valid
-    .toSorted((a, b) => Date.parse(a.calibratedAt) - Date.parse(b.calibratedAt))
-    .at(-1);
+  const newest = valid.toSorted((a, b) => byTime(a.calibratedAt, b.calibratedAt)).at(-1);
   if (newest !== undefined) return newest;
-  throw new QtuneError(
-    "failed_precondition",
-    `no calibration of ${chip.name} is as old as ${query.time}`,
+  const oldest = chip.snapshots.map(({ calibratedAt }) => calibratedAt).sort(byTime)[0] ?? "none";
+  throw noSnapshot(
     {
-      where: "chip.snapshot",
+      expected: `a time since the first calibration of ${chip.name}, ${oldest}`,
+      given: query.time,
     },
+    query.time,
   );
+}
+
+function byTime(a: string, b: string): number {
+  return Date.parse(a) - Date.parse(b);
+}
+
+function noSnapshot(issue: Omit<Issue, "where">, given: string): QtuneError {
+  const issues = [{ where: "chip.snapshot", ...issue }];
+  return QtuneError.fromIssues(issues, "failed_precondition", { given });
 }
 
 /** Returns the chip with one more calibration, which becomes the newest. */

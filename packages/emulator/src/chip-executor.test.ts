@@ -311,7 +311,7 @@ describe("createChipExecutor", () => {
       observables: allPauliZ(5),
     };
     await expect(executor.run(wide, { shots: 100 })).rejects.toThrow(
-      /has 5 qubits but the largest connected region has 4/,
+      /expected at most 4 qubits, .* but was given 5; circuits of up to 4 qubits fit/,
     );
   });
 

@@ -40,6 +40,18 @@ describe("planMeasurements", () => {
     );
   });
 
+  test.each([
+    ["a gate", circuitBuilder(2).h(0).measure(0, 0).h(0).measure(1, 1).build()],
+    ["a second measurement", circuitBuilder(1).h(0).measure(0, 0).measure(0, 1).build()],
+  ])("refuses %s behind a measurement instead of moving it", (what, late) => {
+    for (const wantsCounts of [true, false])
+      expect(() => planMeasurements(late, [pauliZ(0)], wantsCounts)).toThrow(
+        new RegExp(
+          `circuit\\.operations\\[2\\]: .* given ${what} on qubit 0 after it was measured`,
+        ),
+      );
+  });
+
   test("one that remembers gives the same circuits for the same structure", () => {
     const measure = rememberMeasurements();
     const first = measure(circuit, [pauliZ(0)], true);

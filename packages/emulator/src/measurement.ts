@@ -3,6 +3,7 @@
  * counts become expectation values. Terms that agree on every qubit they share are read together, as they come.
  */
 import { QtuneError } from "@qtune/base";
+import { assertChipCircuit } from "@qtune/transpiler";
 import { type ReadoutErrors, mitigatedZ } from "./readout-mitigation.ts";
 import type {
   Circuit,
@@ -45,13 +46,15 @@ export interface MeasurementPlan {
  *
  * Range:  a circuit without measurements is read on all qubits, qubit q into bit q, when counts are wanted.
  * Effect: pure.
- * Errors: invalid_argument for an observable outside the qubits or with a coefficient that is not finite.
+ * Errors: invalid_argument for an observable outside the qubits or with a coefficient that is not finite, and for what no
+ *         chip can do, such as gates behind measurements.
  */
 export function planMeasurements(
   circuit: Circuit,
   observables: readonly Observable[],
   wantsCounts: boolean,
 ): MeasurementPlan {
+  assertChipCircuit(circuit); // before measurements move to the end
   const own = circuit.operations.filter((operation) => operation.kind === "measure");
   const bases: Map<number, Pauli>[] = [];
   const placed: { observable: number; basis: number; term: PauliTerm }[] = [];

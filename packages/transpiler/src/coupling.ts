@@ -97,13 +97,7 @@ export function restrictCoupling(
   const alive = new Set(coupling.qubits);
   for (const [index, qubit] of qubits.entries()) {
     if (!alive.has(qubit)) {
-      throw new QtuneError(
-        "failed_precondition",
-        `expected a working qubit but was given ${qubit}; pick others`,
-        {
-          where: `${where}[${index}]`,
-        },
-      );
+      throw deadQubit(`${where}[${index}]`, qubit);
     }
   }
   const neighbours = coupling.neighbours.map((list, qubit) =>
@@ -121,6 +115,15 @@ export function restrictCoupling(
     czCost,
     distance: allDistances(coupling.size, neighbours),
   };
+}
+
+/** The error for a qubit that the calibration does not know. */
+export function deadQubit(where: string, qubit: number): QtuneError {
+  const given = String(qubit);
+  return QtuneError.fromIssues(
+    [{ where, expected: "a working qubit", given, hint: "pick another" }],
+    "failed_precondition",
+  );
 }
 
 /** Returns the connected regions, the largest first, each ascending. */

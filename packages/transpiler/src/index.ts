@@ -8,6 +8,7 @@ export type {
 } from "./compile.ts";
 export { bindCompiled, compileCircuit } from "./compile.ts";
 export type { DecouplingSequence } from "./decoupling.ts";
+export { assertChipCircuit } from "./lower.ts";
 export { nativeCircuit } from "./native-circuit.ts";
 export type {
   ChipExecution,

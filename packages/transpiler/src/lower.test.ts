@@ -88,7 +88,7 @@ describe("compileCircuit", () => {
       .cx(5, 6)
       .build();
     expect(() => compileCircuit(wide, { chip: createChip("grid-2x3") })).toThrow(
-      /has 7 qubits but the largest connected region has 6 .*circuits of up to 6 qubits fit/,
+      /circuit\.qubits: expected at most 6 qubits, .* but was given 7; circuits of up to 6 qubits fit/,
     );
   });
 

@@ -59,6 +59,16 @@ export function lowerCircuit(circuit: Circuit): WorkCircuit {
   return { qubits: circuit.qubits, clbits: circuit.clbits, operations };
 }
 
+/**
+ * Checks that a chip can run a circuit at all, whatever the chip: gates that decompose, then measurements.
+ *
+ * Effect: pure.
+ * Errors: those of {@link lowerCircuit}.
+ */
+export function assertChipCircuit(circuit: Circuit): void {
+  lowerCircuit(circuit);
+}
+
 /** Tells whether an operation is lowered as it is: a table gate, or a dense unitary that is synthesised here. */
 function isPlain(operation: Operation): boolean {
   if (operation.kind === "unitary")

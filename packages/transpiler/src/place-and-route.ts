@@ -4,7 +4,7 @@
  * suits the start (Li, Ding and Xie 2019).
  */
 import { createRandom, type Random, QtuneError, shuffleInPlace } from "@qtune/base";
-import { type Coupling, areCoupled, couplingRegions, unreachable } from "./coupling.ts";
+import { type Coupling, areCoupled, couplingRegions, deadQubit, unreachable } from "./coupling.ts";
 import { patternOf } from "./pattern.ts";
 import { embeddingCost, findBestEmbedding } from "./perfect-layout.ts";
 import { type Routed, createRoutingProblem, routeFrom } from "./sabre.ts";
@@ -118,11 +118,7 @@ function assertLayout(circuit: WorkCircuit, coupling: Coupling, layout: readonly
   }
   for (const [index, qubit] of layout.entries()) {
     if (!alive.has(qubit)) {
-      throw new QtuneError(
-        "failed_precondition",
-        `expected a working qubit but was given ${qubit}`,
-        { where: `layout[${index}]` },
-      );
+      throw deadQubit(`layout[${index}]`, qubit);
     }
   }
   const start = layout[0] ?? 0;
@@ -130,10 +126,15 @@ function assertLayout(circuit: WorkCircuit, coupling: Coupling, layout: readonly
     (qubit) => coupling.distance[start * coupling.size + qubit] === unreachable,
   );
   if (cutOff !== undefined && circuit.operations.some(isPair)) {
-    throw new QtuneError(
+    throw QtuneError.fromIssues(
+      [
+        {
+          where: "layout",
+          expected: "qubits of one connected region",
+          given: `${start} and ${cutOff}, which no chain of couplers joins`,
+        },
+      ],
       "failed_precondition",
-      `expected qubits of one connected region but no path joins ${start} and ${cutOff}`,
-      { where: "layout" },
     );
   }
 }
@@ -142,11 +143,18 @@ function assertLayout(circuit: WorkCircuit, coupling: Coupling, layout: readonly
 export function tooWide(qubits: number, regions: readonly (readonly number[])[]): QtuneError {
   const sizes = regions.map((region) => region.length);
   const largest = sizes[0] ?? 0;
-  return new QtuneError(
+  const sizesText = `${sizes.slice(0, 6).join(", ")}${sizes.length > 6 ? ", …" : ""}`;
+  return QtuneError.fromIssues(
+    [
+      {
+        where: "circuit.qubits",
+        expected: `at most ${largest} qubits, the size of the largest connected region`,
+        given: String(qubits),
+        hint: `circuits of up to ${largest} qubits fit this calibration (its regions have ${sizesText})`,
+      },
+    ],
     "failed_precondition",
-    `the circuit has ${qubits} qubits but the largest connected region has ${largest} ` +
-      `(regions: ${sizes.slice(0, 6).join(", ")}${sizes.length > 6 ? ", …" : ""}); circuits of up to ${largest} qubits fit`,
-    { where: "circuit.qubits", details: { qubits, largestRegion: largest, regions: sizes } },
+    { qubits, largestRegion: largest, regions: sizes },
   );
 }
 

@@ -128,13 +128,17 @@ function aboveFloor<P extends Place>(places: readonly P[], options: PlaceOptions
   const limit = costLimit(best.cost, options);
   const kept = places.filter((place) => place.cost <= limit + 1e-12).slice(0, maxPlaces);
   if (kept.length > 0) return kept;
-  throw new QtuneError(
+  const predictedFidelity = Math.exp(-best.cost);
+  throw QtuneError.fromIssues(
+    [
+      {
+        where: "packing.minFidelity",
+        expected: `a place with a predicted fidelity of at least ${minFidelity}`,
+        given: `${predictedFidelity.toPrecision(3)} at best (qubits ${best.qubits.join(", ")})`,
+        hint: "lower the floor or shorten the circuit",
+      },
+    ],
     "failed_precondition",
-    `expected a place with a predicted fidelity of at least ${minFidelity} but the best one (qubits ${best.qubits.join(", ")}) has ` +
-      `${Math.exp(-best.cost).toPrecision(3)}; lower the floor or shorten the circuit`,
-    {
-      where: "packing.minFidelity",
-      details: { best: best.qubits, predictedFidelity: Math.exp(-best.cost) },
-    },
+    { best: best.qubits, predictedFidelity },
   );
 }
