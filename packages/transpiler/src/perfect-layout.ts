@@ -19,6 +19,14 @@ export interface Embedding {
 export interface EmbeddingSearch {
   /** Nodes of the search tree to visit at most. Default 200,000. */
   readonly maxSteps?: number;
+  /** Where a part that nothing placed touches may start. Default: everywhere. */
+  readonly partStarts?: PartStarts;
+}
+
+/** How many free qubits a further part may start on: those nearest to what is placed, and those that cost least. */
+export interface PartStarts {
+  readonly nearest: number;
+  readonly cheapest: number;
 }
 
 /**
@@ -113,8 +121,12 @@ function knownLayouts(
   return found;
 }
 
-/** Most steps for a structure that falls into parts: those match almost everywhere, in numbers that nobody needs. */
-const maxStepsInParts = 20_000;
+/**
+ * A structure that falls into parts matches almost everywhere. What packs well is compact: a further part starts on one of
+ * so many of the nearest free qubits, or on one of the cheapest; and so many steps are enough.
+ */
+const partStarts: PartStarts = { nearest: 6, cheapest: 2 };
+const maxStepsInParts = 8_000;
 
 function searchLayouts(
   qubits: number,
@@ -129,7 +141,18 @@ function searchLayouts(
     waitsNs: [],
     measured: new Array<boolean>(qubits).fill(true),
   };
-  const steps = isConnected(plain) ? maxSteps : Math.min(maxSteps, maxStepsInParts);
+  if (isConnected(plain)) return searchRegions(plain, coupling, { maxSteps });
+  const few = { maxSteps: Math.min(maxSteps, maxStepsInParts) };
+  const compact = searchRegions(plain, coupling, { ...few, partStarts });
+  return compact.length > 0 ? compact : searchRegions(plain, coupling, few);
+}
+
+function searchRegions(
+  pattern: Pattern,
+  coupling: Coupling,
+  search: EmbeddingSearch,
+): readonly RegionLayouts[] {
+  const { qubits } = pattern;
   const bySet = new Map<
     number | string,
     { qubits: readonly number[]; layouts: (readonly number[])[] }
@@ -137,24 +160,19 @@ function searchLayouts(
   const scratch = new Array<number>(qubits).fill(0);
   // A number names a region where it is large enough: numbers are found several times faster than text.
   const fitsNumber = coupling.size ** qubits <= Number.MAX_SAFE_INTEGER;
-  visitEmbeddings(
-    plain,
-    coupling,
-    { maxSteps: steps },
-    {
-      bound: () => Infinity,
-      visit: (layout) => {
-        sortInto(scratch, layout);
-        const key = fitsNumber
-          ? scratch.reduce((sum, qubit) => sum * coupling.size + qubit, 0)
-          : scratch.join(",");
-        const region = bySet.get(key);
-        if (region === undefined)
-          bySet.set(key, { qubits: scratch.slice(), layouts: [layout.slice()] });
-        else region.layouts.push(layout.slice());
-      },
+  visitEmbeddings(pattern, coupling, search, {
+    bound: () => Infinity,
+    visit: (layout) => {
+      sortInto(scratch, layout);
+      const key = fitsNumber
+        ? scratch.reduce((sum, qubit) => sum * coupling.size + qubit, 0)
+        : scratch.join(",");
+      const region = bySet.get(key);
+      if (region === undefined)
+        bySet.set(key, { qubits: scratch.slice(), layouts: [layout.slice()] });
+      else region.layouts.push(layout.slice());
     },
-  );
+  });
   return [...bySet.values()];
 }
 
@@ -254,6 +272,9 @@ function visitEmbeddings(
   const layout = new Array<number>(pattern.qubits).fill(-1);
   const used = new Uint8Array(coupling.size);
   const total = search.maxSteps ?? 200_000;
+  const starts = search.partStarts;
+  /** Qubits in use, for structures that fall into parts. */
+  const placedQubits: number[] = [];
   let steps = 0;
   let allowed = 0;
 
@@ -265,22 +286,31 @@ function visitEmbeddings(
     const q = order[depth] ?? 0;
     const placed = earlier[depth] ?? [];
     for (const { qubit, cost: added } of continuations(q, placed)) {
-      // Sorted: the rest costs more. The margin keeps sums in another order from looking cheaper.
+      // Sorted, where the bound is finite: the rest costs more. The margin keeps sums in another order from looking cheaper.
       if (cost + added + (leastRest[depth + 1] ?? 0) >= visitor.bound() - 1e-12) return;
       if (++steps > allowed) return;
       layout[q] = qubit;
       used[qubit] = 1;
+      placedQubits.push(qubit);
       descend(depth + 1, cost + added);
+      placedQubits.pop();
       used[qubit] = 0;
     }
   };
 
-  const continuations = (q: number, placed: readonly PlacedNeighbour[]) => {
+  const continuations = (
+    q: number,
+    placed: readonly PlacedNeighbour[],
+  ): readonly Continuation[] => {
     const [anchor] = placed;
-    const pool =
-      anchor === undefined ? coupling.qubits : (coupling.neighbours[layout[anchor.q] ?? -1] ?? []);
-    const out: { qubit: number; cost: number }[] = [];
-    for (const qubit of pool) {
+    if (anchor === undefined) {
+      const free = startsFor(q).filter(({ qubit }) => used[qubit] === 0);
+      return starts === undefined || placedQubits.length === 0
+        ? free
+        : startsOfPart(free, placedQubits, coupling, starts);
+    }
+    const out: Continuation[] = [];
+    for (const qubit of coupling.neighbours[layout[anchor.q] ?? -1] ?? []) {
       if (used[qubit] === 1) continue;
       let cost = costs[q]?.[qubit] ?? Infinity;
       for (const { q: other, cz } of placed) {
@@ -293,6 +323,15 @@ function visitEmbeddings(
     }
     return out.sort((x, y) => x.cost - y.cost || x.qubit - y.qubit);
   };
+  const sortedStarts: Continuation[][] = [];
+  /** Everything that a qubit without placed neighbours may take, the cheapest first. */
+  const startsFor = (q: number): readonly Continuation[] => {
+    sortedStarts[q] ??= coupling.qubits
+      .map((qubit) => ({ qubit, cost: costs[q]?.[qubit] ?? Infinity }))
+      .filter(({ cost }) => cost < Infinity)
+      .sort((x, y) => x.cost - y.cost || x.qubit - y.qubit);
+    return sortedStarts[q];
+  };
 
   // Every starting qubit gets an equal share of the steps that are left, so no corner of the chip is forgotten.
   const roots = continuations(order[0] ?? 0, []);
@@ -301,9 +340,39 @@ function visitEmbeddings(
     allowed = steps + Math.ceil((total - steps) / (roots.length - index));
     layout[order[0] ?? 0] = qubit;
     used[qubit] = 1;
+    placedQubits.push(qubit);
     descend(1, cost);
+    placedQubits.pop();
     used[qubit] = 0;
   });
+}
+
+interface Continuation {
+  readonly qubit: number;
+  readonly cost: number;
+}
+
+/**
+ * The continuations where a further part may start: the nearest (equally near ones in the order of their costs), then the
+ * cheapest. Shapes: `sorted` by cost.
+ */
+function startsOfPart(
+  sorted: readonly Continuation[],
+  placed: readonly number[],
+  { size, distance }: Coupling,
+  { nearest, cheapest }: PartStarts,
+): readonly Continuation[] {
+  const near: { readonly each: Continuation; readonly hops: number }[] = [];
+  for (const each of sorted) {
+    let hops = Infinity;
+    for (const other of placed) hops = Math.min(hops, distance[other * size + each.qubit]!); // sites of the chip
+    if (near.length === nearest && hops >= near[nearest - 1]!.hops) continue; // nearest ≥ 1
+    let at = near.length;
+    while (at > 0 && near[at - 1]!.hops > hops) at--;
+    near.splice(at, 0, { each, hops });
+    if (near.length > nearest) near.pop();
+  }
+  return [...new Set([...near.map(({ each }) => each), ...sorted.slice(0, cheapest)])];
 }
 
 /** What the qubits from each depth on cost at least: every operation on the best qubit or coupler of the chip. */

@@ -2,6 +2,8 @@ import { createChip, newestSnapshot, predictedFidelity } from "@qtune/chip";
 import { type Circuit, circuitBuilder, ringAnsatz } from "@qtune/circuit";
 import { describe, expect, test } from "vitest";
 import { compileCircuit } from "./compile.ts";
+import { createCoupling } from "./coupling.ts";
+import { listPlaces } from "./places.ts";
 import { planChipJobs, planChipSeconds } from "./plan.ts";
 import { openSchedule } from "./template.ts";
 
@@ -66,6 +68,55 @@ describe("planChipJobs", () => {
     }
   });
 
+  test.each<[string, readonly (readonly [number, number])[]]>([
+    ["four alone", []],
+    ["a pair and two alone", [[0, 1]]],
+    [
+      "two pairs",
+      [
+        [0, 1],
+        [2, 3],
+      ],
+    ],
+    [
+      "a chain of three and one alone",
+      [
+        [0, 1],
+        [1, 2],
+      ],
+    ],
+  ])("circuits that fall into parts (%s) pack no worse than rings", (_, pairs) => {
+    const chip = createChip("wukong-72");
+    const builder = circuitBuilder(4);
+    for (const [a, b] of pairs) builder.h(a).cz(a, b).h(b);
+    const circuit = measured(builder.h(0).h(1).h(2).h(3).build());
+    const request = { chip, items: many(200), seed: 1n };
+    const rings = planChipJobs({ ...request, circuits: [ring] });
+    expect(planChipJobs({ ...request, circuits: [circuit] }).executions).toBeLessThanOrEqual(
+      rings.executions,
+    );
+  });
+
+  test("parts that only two far regions can hold find them among many better lone qubits", () => {
+    const coupling = createCoupling({
+      size: 26,
+      qubits: Array.from({ length: 26 }, (_, qubit) => {
+        const cost = qubit < 6 ? 0.01 : 0.001;
+        return { qubit, pulse: cost, readout: cost };
+      }),
+      couplers: [
+        [0, 1],
+        [1, 2],
+        [3, 4],
+        [4, 5],
+      ].map(([a = 0, b = 0]) => ({ a, b, cost: 0.03 })),
+      lengths: { pulseNs: 30, czNs: 40, measureNs: 1000 },
+    });
+    const chains = circuitBuilder(6).h(0).cz(0, 1).cz(1, 2).cz(3, 4).cz(4, 5);
+    const places = listPlaces(measured(chains.build()), coupling);
+    expect(places.map(({ qubits }) => qubits)).toEqual([[0, 1, 2, 3, 4, 5]]);
+  });
+
   test("the fidelity floor leaves bad places out", () => {
     const chip = createChip("wukong-72");
     const fidelities = (relativeFloor: number) =>
@@ -93,7 +144,7 @@ describe("planChipJobs", () => {
         seed: 1n,
         packing: { minFidelity: 0.999 },
       }),
-    ).toThrow(/at least 0\.999 but the best one \(qubits [\d, ]+\) has 0\./);
+    ).toThrow(/at least 0\.999 but was given 0\.\d+ at best \(qubits [\d, ]+\)/);
   });
 
   test("a circuit with no perfect match gets compact regions to be routed in", () => {
