@@ -4,14 +4,21 @@
  */
 import type { Random } from "@qtune/base";
 import type { PreparedPlaces, PreparedShape } from "./prepared-places.ts";
-import { addQubit, commonMembers, createQubitSet } from "./qubit-set.ts";
+import {
+  type QubitSet,
+  commonMembers,
+  countCommon,
+  countOutside,
+  createQubitSet,
+} from "./qubit-set.ts";
 
 /** The regions of one shape as a graph: numbered 0 … R − 1 within the shape. */
 interface Graph {
   readonly costs: Float64Array;
-  readonly neighbours: readonly Int32Array[];
-  /** The same as bits, each region itself included. */
-  readonly bits: readonly Uint32Array[];
+  /** What each region excludes, itself included, as bits. */
+  readonly bits: readonly QubitSet[];
+  /** The others that a region excludes, in the order of regions. */
+  readonly neighbours: (region: number) => readonly number[];
 }
 
 /** Restarts without a larger set after which no more are tried. */
@@ -45,58 +52,69 @@ export function largestSet(
     .map((index) => shape.places[shape.regions[index] ?? 0] ?? 0);
 }
 
-function graphOf(prepared: PreparedPlaces, { regions, mask, costs }: PreparedShape): Graph {
-  const numbers = new Int32Array(prepared.conflicts.length).fill(-1);
-  regions.forEach((region, number) => {
-    numbers[region] = number;
-  });
-  const bits: Uint32Array[] = [];
-  const neighbours: Int32Array[] = [];
-  for (const own of regions) {
-    const near = commonMembers(prepared.conflicts[own] ?? mask, mask);
-    const row = createQubitSet(regions.length);
-    const list = new Int32Array(near.length - 1); // a region excludes itself, too
-    let length = 0;
-    for (const region of near) {
-      const number = numbers[region]!; // in the mask, so it has a number
-      addQubit(row, number);
-      if (region !== own) list[length++] = number;
-    }
-    bits.push(row);
-    neighbours.push(list);
-  }
+function graphOf(prepared: PreparedPlaces, shape: PreparedShape): Graph {
+  const { regions, mask, costs } = shape;
   const ownCosts = new Float64Array(regions.length);
   for (let number = 0; number < regions.length; number++)
     ownCosts[number] = costs[regions[number]!]!; // a region of the shape
-  return { costs: ownCosts, neighbours, bits };
+  const excluded = (number: number) => commonMembers(prepared.conflicts[regions[number]!]!, mask); // a region of the shape
+  const isAll = regions.length === prepared.conflicts.length && regions.every((r, i) => r === i);
+  if (isAll)
+    return { costs: ownCosts, bits: prepared.conflicts, neighbours: withoutSelf(excluded) };
+  const numbers = new Int32Array(prepared.conflicts.length);
+  regions.forEach((region, number) => {
+    numbers[region] = number;
+  });
+  const renumbered = (number: number) => excluded(number).map((region) => numbers[region]!); // in the mask
+  const bits = Array.from(regions.keys(), (number) =>
+    createQubitSet(regions.length, renumbered(number)),
+  );
+  return { costs: ownCosts, bits, neighbours: withoutSelf(renumbered) };
+}
+
+/** Leaves the region itself out, and remembers. */
+function withoutSelf(listOf: (region: number) => readonly number[]): Graph["neighbours"] {
+  const known: (readonly number[])[] = [];
+  return (region) => (known[region] ??= listOf(region).filter((other) => other !== region));
 }
 
 /** Takes the region that excludes the fewest others still open, again and again. */
-function greedySet({ costs, neighbours }: Graph, random: Random | undefined): number[] {
-  const score = new Float64Array(costs.length);
-  for (let index = 0; index < score.length; index++) {
+function greedySet({ costs, bits }: Graph, random: Random | undefined): number[] {
+  const R = costs.length;
+  // What a region excludes, itself not counted, and how it is told from equals; what has closed since is subtracted.
+  const score = new Float64Array(R);
+  const empty = createQubitSet(R);
+  for (let index = 0; index < R; index++) {
     const noise = random === undefined ? 0 : 4 * random.nextUniform();
-    score[index] = neighbours[index]!.length + noise + 0.5 * costs[index]!; // numbers of the graph
+    score[index] = countOutside(bits[index]!, empty) - 1 + noise + 0.5 * costs[index]!; // numbers of the graph
   }
-  const open = new Uint8Array(score.length).fill(1);
+  const closed = new Int32Array(R);
+  const isOpen = createQubitSet(R, costs.keys());
+  const out = createQubitSet(R);
+  let open = Int32Array.from(costs.keys());
   const set: number[] = [];
-  for (;;) {
-    let best = -1;
-    for (let index = 0; index < open.length; index++) {
-      if (open[index] === 1 && (best === -1 || score[index]! < score[best]!)) best = index; // both in range
+  while (open.length > 0) {
+    let best = open[0]!; // not empty
+    for (let at = 1; at < open.length; at++) {
+      const index = open[at]!; // in range, as all below
+      if (score[index]! - closed[index]! < score[best]! - closed[best]!) best = index;
     }
-    if (best === -1) return set;
     set.push(best);
-    open[best] = 0;
-    const excluded = neighbours[best]!; // a number of the graph, as all below
-    for (let i = 0; i < excluded.length; i++) {
-      const out = excluded[i]!;
-      if (open[out] === 0) continue;
-      open[out] = 0;
-      const relieved = neighbours[out]!;
-      for (let j = 0; j < relieved.length; j++) score[relieved[j]!]! -= 1;
+    const row = bits[best]!; // a number of the graph
+    for (let word = 0; word < out.length; word++) {
+      out[word] = isOpen[word]! & row[word]!;
+      isOpen[word]! &= ~row[word]!;
     }
+    let left = 0;
+    for (let at = 0; at < open.length; at++) {
+      const index = open[at]!;
+      if ((isOpen[index >>> 5]! & (1 << (index & 31))) === 0) continue;
+      closed[index]! += countCommon(bits[index]!, out);
+      open[left++] = index;
+    }
+    open = open.subarray(0, left);
   }
+  return set;
 }
 
 /**
@@ -110,14 +128,14 @@ function exchange(graph: Graph, start: readonly number[]): number[] {
   const put = (index: number, sign: 1 | -1) => {
     if (sign === 1) inside.add(index);
     else inside.delete(index);
-    for (const other of neighbours[index]!) excludedBy[other]! += sign; // numbers of the graph
+    for (const other of neighbours(index)) excludedBy[other]! += sign; // numbers of the graph
   };
   for (const index of start) put(index, 1);
   for (let changed = true; changed;) {
     changed = false;
     for (const member of [...inside]) {
       const single: number[] = [];
-      for (const other of neighbours[member]!) if (excludedBy[other] === 1) single.push(other);
+      for (const other of neighbours(member)) if (excludedBy[other] === 1) single.push(other);
       const pair = firstPair(single, graph);
       const cheaper = single.find((other) => costs[other]! < costs[member]! - 1e-12);
       if (pair === undefined && cheaper === undefined) continue;

@@ -6,6 +6,7 @@
  */
 import { type Coupling, areCoupled } from "./coupling.ts";
 import type { Pattern } from "./pattern.ts";
+import { regionKey } from "./qubit-set.ts";
 
 /** A place for a pattern. */
 export interface Embedding {
@@ -158,15 +159,11 @@ function searchRegions(
     { qubits: readonly number[]; layouts: (readonly number[])[] }
   >();
   const scratch = new Array<number>(qubits).fill(0);
-  // A number names a region where it is large enough: numbers are found several times faster than text.
-  const fitsNumber = coupling.size ** qubits <= Number.MAX_SAFE_INTEGER;
   visitEmbeddings(pattern, coupling, search, {
     bound: () => Infinity,
     visit: (layout) => {
       sortInto(scratch, layout);
-      const key = fitsNumber
-        ? scratch.reduce((sum, qubit) => sum * coupling.size + qubit, 0)
-        : scratch.join(",");
+      const key = regionKey(scratch, coupling.size);
       const region = bySet.get(key);
       if (region === undefined)
         bySet.set(key, { qubits: scratch.slice(), layouts: [layout.slice()] });

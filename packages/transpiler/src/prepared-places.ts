@@ -8,6 +8,7 @@ import {
   addQubit,
   commonMembers,
   createQubitSet,
+  regionKey,
   uniteInPlace,
 } from "./qubit-set.ts";
 
@@ -36,7 +37,7 @@ export interface PreparedShape {
 
 /** Prepares the places of a problem. Cost: O(places + R² / 32 · qubits of a halo). */
 export function preparePlaces(problem: PackProblem): PreparedPlaces {
-  const numbers = new Map<string, number>();
+  const numbers = new Map<number | string, number>();
   /** The same by list: circuits of one structure share the lists of their places. */
   const numbersOfLists = new Map<readonly number[], number>();
   const regions: (readonly number[])[] = [];
@@ -44,7 +45,7 @@ export function preparePlaces(problem: PackProblem): PreparedPlaces {
     places.map(({ qubits }) => {
       const known = numbersOfLists.get(qubits);
       if (known !== undefined) return known;
-      const key = qubits.toSorted((a, b) => a - b).join(",");
+      const key = regionKey(ascending(qubits), problem.size);
       const number = numbers.get(key) ?? regions.push(qubits) - 1;
       numbers.set(key, number);
       numbersOfLists.set(qubits, number);
@@ -68,6 +69,12 @@ export function preparePlaces(problem: PackProblem): PreparedPlaces {
   };
 }
 
+/** Qubits ascending; most lists are so already. */
+function ascending(qubits: readonly number[]): readonly number[] {
+  const isSorted = qubits.every((qubit, i) => i === 0 || qubit > qubits[i - 1]!); // i ≥ 1
+  return isSorted ? qubits : qubits.toSorted((a, b) => a - b);
+}
+
 /** A region excludes all that hold one of the qubits of its halo. */
 function findConflicts(
   size: number,
@@ -75,12 +82,11 @@ function findConflicts(
   halos: readonly QubitSet[],
 ): readonly Uint32Array[] {
   const holding = Array.from({ length: size }, () => createQubitSet(regions.length));
-  regions.forEach((qubits, region) => {
-    for (const qubit of qubits) addQubit(holding[qubit] ?? createQubitSet(0), region);
-  });
+  for (let region = 0; region < regions.length; region++)
+    for (const qubit of regions[region]!) addQubit(holding[qubit]!, region); // sites of the chip
   return halos.map((halo) => {
     const out = createQubitSet(regions.length);
-    for (const qubit of commonMembers(halo, halo)) uniteInPlace(out, holding[qubit] ?? out);
+    for (const qubit of commonMembers(halo, halo)) uniteInPlace(out, holding[qubit]!); // sites of the chip
     return out;
   });
 }

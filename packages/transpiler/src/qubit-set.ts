@@ -15,6 +15,19 @@ export function addQubit(set: QubitSet, qubit: number): void {
   set[qubit >>> 5]! |= 1 << (qubit & 31); // the set has room
 }
 
+/**
+ * Names a set of qubits: by a number where one is large enough, which is found several times faster than text.
+ *
+ * Range: `ascending` below `size`.
+ */
+export function regionKey(ascending: readonly number[], size: number): number | string {
+  const count = ascending.length;
+  if ((count + 1) * size ** count > Number.MAX_SAFE_INTEGER) return ascending.join(",");
+  let key = count; // tells 5 from 0, 5
+  for (const qubit of ascending) key = key * size + qubit;
+  return key;
+}
+
 /** Adds all qubits of another set in place. */
 export function uniteInPlace(set: QubitSet, other: QubitSet): void {
   for (let word = 0; word < set.length; word++) set[word]! |= other[word]!; // same size
@@ -32,6 +45,16 @@ export function intersects(a: QubitSet, b: QubitSet): boolean {
 export function countOutside(a: QubitSet, b: QubitSet): number {
   let count = 0;
   for (let word = 0; word < a.length; word++) count += popCount(a[word]! & ~b[word]!); // same size
+  return count;
+}
+
+/** Counts the qubits that two sets have in common. */
+export function countCommon(a: QubitSet, b: QubitSet): number {
+  let count = 0;
+  for (let word = 0; word < a.length; word++) {
+    const common = a[word]! & b[word]!; // same size
+    if (common !== 0) count += popCount(common);
+  }
   return count;
 }
 
