@@ -40,6 +40,20 @@ describe("createRandom", () => {
     const firsts = [createRandom(7), createRandom("7"), createRandom(7, 0), createRandom(7, "0")];
     expect(new Set(firsts.map((random) => random.key)).size).toBe(4);
   });
+  test("keeps the streams of names of every kind for good: stored results are made again from them", () => {
+    const keys = [
+      createRandom(7),
+      createRandom(7n, "chip task", 12, -1),
+      createRandom("ü€😀", 0.5, 1n << 80n),
+      createRandom(1, "a").fork("b", ""),
+    ].map((random) => random.key);
+    expect(keys).toEqual([
+      "67b745d88568ba12",
+      "1fdc656b5ce5c2c1",
+      "160ab919792bb255",
+      "39866d2fe16da244",
+    ]);
+  });
   test("forks independently of what was read", () => {
     const fresh = createRandom(1);
     const used = createRandom(1);

@@ -70,22 +70,44 @@ export function philox4x32InPlace(counter: Uint32Array, key: Uint32Array, out: U
   out[3] = c3;
 }
 
-const mask64 = (1n << 64n) - 1n;
-
-/** One step of FNV-1a over bytes, 64 bits; `fork` finishes it with a Philox block. */
-function fnv1a(hash: bigint, byte: number): bigint {
-  return ((hash ^ BigInt(byte)) * 0x100000001b3n) & mask64;
+/** A 64-bit hash as two halves, so that hashing needs no big integers. */
+interface Hash {
+  low: number;
+  high: number;
 }
 
-function hashLabels(start: bigint, labels: readonly (string | number | bigint)[]): bigint {
-  const encoder = new TextEncoder();
-  let hash = 0xcbf29ce484222325n ^ start;
+/** One step of FNV-1a over bytes, 64 bits, in place; `fork` finishes it with a Philox block. */
+function fnv1aInPlace(hash: Hash, byte: number): void {
+  // The prime is 2^40 + 435: low half times 435 is exact in a double, low half times 2^40 lands in the high half.
+  const low = (hash.low ^ byte) >>> 0;
+  const product = low * 435;
+  hash.high = (Math.imul(hash.high, 435) + Math.floor(product / 2 ** 32) + (low << 8)) >>> 0;
+  hash.low = product >>> 0;
+}
+
+const encoder = new TextEncoder();
+
+function hashLabels(start: bigint, labels: readonly (string | number | bigint)[]): Hash {
+  const first = 0xcbf29ce484222325n ^ start;
+  const hash = { low: Number(first & 0xffffffffn), high: Number(first >> 32n) };
   for (const label of labels) {
-    for (const byte of encoder.encode(`${typeof label === "string" ? "s" : "n"}${label}`))
-      hash = fnv1a(hash, byte);
-    hash = fnv1a(hash, 0);
+    fnv1aInPlace(hash, typeof label === "string" ? 0x73 : 0x6e); // s, n
+    hashText(hash, typeof label === "string" ? label : String(label));
+    fnv1aInPlace(hash, 0);
   }
   return hash;
+}
+
+/** Hashes the bytes of a text in UTF-8. */
+function hashText(hash: Hash, text: string): void {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x80) {
+      for (const byte of encoder.encode(text.slice(i))) fnv1aInPlace(hash, byte);
+      return;
+    }
+    fnv1aInPlace(hash, code);
+  }
 }
 
 class PhiloxRandom implements Random {
@@ -155,9 +177,9 @@ class PhiloxRandom implements Random {
 }
 
 /** Spreads a 64-bit hash over all bits with one Philox block. */
-function finish(hash: bigint): bigint {
+function finish({ low, high }: Hash): bigint {
   const out = new Uint32Array(4);
-  const words = Uint32Array.of(Number(hash & 0xffffffffn), Number(hash >> 32n), 0, 0);
+  const words = Uint32Array.of(low, high, 0, 0);
   philox4x32InPlace(words, Uint32Array.of(0x71746e65, 0x7261_6e64), out);
   return (BigInt(out[1]!) << 32n) | BigInt(out[0]!); // out has four words
 }
