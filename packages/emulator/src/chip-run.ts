@@ -133,8 +133,11 @@ export interface JobOptions {
   readonly onTask?: ((done: number) => void) | undefined;
 }
 
-/** Tasks that are handed to the sampler together, so that its threads share them: some 30 ms, then others get their turn. */
-const tasksInFlight = 64;
+/**
+ * Tasks that are handed to the sampler together, so that its threads share them. Their angles are bound while the group
+ * before is sampled; after each group, some 50 ms, others get their turn.
+ */
+const tasksInFlight = 128;
 
 /**
  * Runs one chip job of a plan: the counts of its tasks by index into `prepared.tasks`.
@@ -160,6 +163,7 @@ export async function runChipJob(
       });
     return { circuit, values: lookup(row), place: where };
   };
+  let groupBefore: Promise<void>[] = [];
   let inFlight: Promise<void>[] = [];
   for (const execution of job.executions) {
     const tasks = execution.items.map(taskOf);
@@ -168,7 +172,8 @@ export async function runChipJob(
       const task = tasks[at];
       if (task === undefined) continue;
       if (inFlight.length >= tasksInFlight) {
-        await Promise.all(inFlight);
+        await Promise.all(groupBefore);
+        groupBefore = inFlight;
         inFlight = [];
         await yieldToOthers(options.signal);
       }
@@ -191,7 +196,7 @@ export async function runChipJob(
       inFlight.push(stored);
     }
   }
-  await Promise.all(inFlight);
+  await Promise.all([...groupBefore, ...inFlight]);
   return results;
 }
 
