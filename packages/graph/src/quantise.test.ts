@@ -18,6 +18,7 @@ import {
   widenColumns,
   type QuantisedFormat,
 } from "./quantise.ts";
+import { quantiseByReference } from "./reference-quantiser.ts";
 
 function drawMatrix(
   out: number,
@@ -78,6 +79,42 @@ describe.each(formats)("$bits bits, transposed $transposed", (format) => {
       expect(relativeDistance(a ?? [], b ?? [Number.NaN]), name).toBeLessThan(1e-5);
     }
   });
+});
+
+describe("WebAssembly gives the codes and scales of the plain loops, bit for bit", () => {
+  const layouts = formats.flatMap((format) =>
+    (["rows", "columns"] as const).map((order) => ({ ...format, order })),
+  );
+  // Rows and columns beyond squares of 16, blocks that end early, odd sizes, several chunks.
+  const shapes = [[1, 1], [40, 70], [81, 33], [530, 2048]] as const; // prettier-ignore
+  const draws: Readonly<Record<string, (x: number) => number>> = {
+    ordinary: (x) => x,
+    "of equal sizes": (x) => Math.round(2 * x) / 2,
+    "mostly zeros of both signs": (x) => (x > 1.5 ? x : x < 0 ? -0 : 0),
+    "from the smallest floats to the largest": (x) => x * 10 ** (18 * x),
+    "not all finite": (x) => (x > 2.5 ? Number.NaN : x > 2.2 ? -Infinity : x),
+  };
+  test.each(layouts.filter(({ transposed, order }) => !transposed || order === "rows"))(
+    "$bits bits, $order, transposed $transposed",
+    async ({ order, ...format }) => {
+      for (const [out, into] of shapes) {
+        for (const [label, change] of Object.entries(draws)) {
+          if (out > 81 && label !== "ordinary") continue; // the plain loops take their time
+          for (const blockSize of out > 81 ? [32] : [16, 32, 128]) {
+            const { values, source } = drawMatrix(out, into, label);
+            values.set(values.map(change));
+            const sized = { ...format, blockSize };
+            const fast = await quantiseMatrix(source, sized, { order });
+            const plain = { order, quantiser: quantiseByReference };
+            const slow = await quantiseMatrix(source, sized, plain);
+            const where = `${label} ${out}x${into} / ${blockSize}`;
+            expect(Buffer.compare(fast.packed, slow.packed), where).toBe(0);
+            expect(fast.scales, where).toEqual(slow.scales);
+          }
+        }
+      }
+    },
+  );
 });
 
 test("products in int8 arithmetic stay within one percent of the float ones", async () => {
