@@ -3,7 +3,7 @@ import { QtuneError } from "@qtune/base";
 import type { Circuit, Condition, Operation } from "./circuit.ts";
 import { findGate } from "./gate-table.ts";
 import { type Matrix, matrixDistance, phaseMatrix, relativePhase } from "./matrix.ts";
-import { moveOperation } from "./rewrite.ts";
+import { bodiesOf, moveOperation } from "./rewrite.ts";
 import { circuitUnitary } from "./unitary.ts";
 
 /** Numbers about a circuit. */
@@ -85,19 +85,6 @@ export function circuitStats(circuit: Circuit): CircuitStats {
     activeQubits: activeQubits(circuit).length,
     components: connectedComponents(circuit).length,
   };
-}
-
-function bodiesOf(operation: Operation): readonly (readonly Operation[])[] {
-  switch (operation.kind) {
-    case "if":
-      return [operation.then, operation.else ?? []];
-    case "while":
-      return [operation.body];
-    case "switch":
-      return [...operation.cases.map((one) => one.body), operation.default ?? []];
-    default:
-      return [];
-  }
 }
 
 /** Returns the qubits that an operation touches, controls and bodies included; barriers and delays on all give `n`. */

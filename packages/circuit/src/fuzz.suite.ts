@@ -4,8 +4,9 @@ import path from "node:path";
 import { expect } from "vitest";
 import { QtuneError, type Random } from "@qtune/base";
 import { dataRoot, findData } from "@qtune/testkit";
-import type { Circuit } from "./circuit.ts";
+import type { Circuit, Operation } from "./circuit.ts";
 import { gallery } from "./draw/gallery.ts";
+import { gateTable } from "./gate-table.ts";
 import {
   type CircuitFormat,
   circuitFormats,
@@ -13,6 +14,7 @@ import {
   readCircuit,
   type ReadCircuitResult,
 } from "./read.ts";
+import { bodiesOf } from "./rewrite.ts";
 import { validateCircuit } from "./validate.ts";
 
 const ownPrograms: readonly string[] = [
@@ -272,6 +274,17 @@ function reread(text: string, format: CircuitFormat): Circuit {
   return circuit;
 }
 
+/** Some assignment mixes constants, bits and inverted bits. */
+function splitsAssignments(operations: readonly Operation[]): boolean {
+  return operations.some((operation) => {
+    if (operation.kind !== "assign") return bodiesOf(operation).some(splitsAssignments);
+    const kinds = operation.value.map((bit) =>
+      typeof bit === "number" ? "constant" : bit.inverted === true ? "inverted" : "bit",
+    );
+    return new Set(kinds).size > 1;
+  });
+}
+
 /** `toEqual`, which is slow, only where the texts differ. */
 function expectSame(found: Circuit, wanted: Circuit): void {
   if (toText(found) !== toText(wanted)) expect(found).toEqual(wanted);
@@ -284,10 +297,16 @@ function toText(circuit: Circuit): string {
 }
 
 /**
- * Nothing that OpenQASM 3 writes in another form: dense unitaries, conditions of one part or none, and names that do not
- * fit into a line.
+ * Nothing that OpenQASM 3 writes in another form: dense unitaries, conditions of one part or none, names that do not fit
+ * into a line, parameters of gates that are called like a gate, and assignments that it splits.
  */
 function isPlain(circuit: Circuit): boolean {
+  const gates = gateTable.map((gate) => gate.name.toLowerCase());
+  const names = new Set([...gates, ...(circuit.definitions ?? []).map(({ name }) => name)]);
+  const hidden = circuit.definitions?.some(({ parameters }) =>
+    parameters.some((parameter) => names.has(parameter)),
+  );
+  if (hidden === true || splitsAssignments(circuit.operations)) return false;
   const oddForm = /"kind":"unitary"|"of":\[(?:\]|\{(?:[^{}]|\{[^{}]*\})*\}\])/;
   const oddName = /"(?:name|parameter)":"(?:"|\s|[^"]*(?:\s"|\\))/;
   const text = toText(circuit);

@@ -1,6 +1,20 @@
-/** Rewrites of single operations: other angles, other qubits, more controls. */
+/** Single operations: their bodies; other angles, other qubits, more controls. */
 import type { Angle } from "./angle.ts";
 import type { Condition, Control, Operation } from "./circuit.ts";
+
+/** Returns the lists of operations inside control flow; none for other operations. */
+export function bodiesOf(operation: Operation): readonly (readonly Operation[])[] {
+  switch (operation.kind) {
+    case "if":
+      return [operation.then, operation.else ?? []];
+    case "while":
+      return [operation.body];
+    case "switch":
+      return [...operation.cases.map((one) => one.body), operation.default ?? []];
+    default:
+      return [];
+  }
+}
 
 /**
  * Returns an operation with every angle replaced by `change(angle)`, inside control flow too.

@@ -15,6 +15,7 @@ import type {
 } from "../circuit.ts";
 import { expandCircuit } from "../expand.ts";
 import { findGate } from "../gate-table.ts";
+import { bodiesOf } from "../rewrite.ts";
 import { inOrder } from "../text/definition-order.ts";
 import { createNameMaker, type NameMaker } from "../text/names.ts";
 import { originirNumbers, printAngle } from "../text/number-text.ts";
@@ -149,19 +150,6 @@ function collectGates(operations: readonly Operation[], used: Set<string>): void
   for (const operation of operations) {
     if (operation.kind === "gate") used.add(operation.gate);
     for (const inner of bodiesOf(operation)) collectGates(inner, used);
-  }
-}
-
-function bodiesOf(operation: Operation): readonly (readonly Operation[])[] {
-  switch (operation.kind) {
-    case "if":
-      return [operation.then, operation.else ?? []];
-    case "while":
-      return [operation.body];
-    case "switch":
-      return [...operation.cases.map((one) => one.body), operation.default ?? []];
-    default:
-      return [];
   }
 }
 

@@ -10,6 +10,7 @@ import { circuitBuilder } from "../builder.ts";
 import type { Circuit } from "../circuit.ts";
 import { gateTable } from "../gate-table.ts";
 import { matrixDistance } from "../matrix.ts";
+import { parseQasm2 } from "../qasm2/parse.ts";
 import { referenceDistribution } from "../reference-run.ts";
 import { circuitUnitary } from "../unitary.ts";
 import { parseQasm3, type Qasm3Options } from "./lower.ts";
@@ -263,6 +264,17 @@ describe("gates", () => {
     const circuit = parse("x $2; cx $0, $2;");
     expect(circuit).toMatchObject({ qubits: 3, quantumRegisters: [{ name: "$", size: 3 }] });
     expectRoundTrip(circuit);
+    expectRoundTrip(parse("qubit q; if (false) { x $4; } delay[3ns]; x $1;"));
+  });
+
+  test("a parameter that is called like a gate of its body is renamed, which reads back", () => {
+    const circuit = parseQasm2(
+      'OPENQASM 2.0; include "qelib1.inc"; gate q0(t) a { t a; } gate k(t) a, b { t a; q0(t) b; } qreg q[2]; k(1) q[0], q[1];',
+    );
+    const again = parseQasm3(printQasm3(circuit));
+    expect(again.definitions?.map((one) => one.parameters)).toEqual([["t_"], ["t_"]]);
+    expect(matrixDistance(circuitUnitary(again), circuitUnitary(circuit))).toBeLessThan(1e-12);
+    expectRoundTrip(again);
   });
 });
 
@@ -391,7 +403,15 @@ describe("errors", () => {
     ["qubit q; qubit q;", { expected: "a name that is not in use" }],
     ["const int n = 1;\nn = 2;", { line: 4, expected: "a variable that can change" }],
     ["def f() { f(); } f();", { hint: "does it call itself?" }],
-    ["gate g q { g q; }", { where: "gate" }],
+    ["gate g q { g q; }", { where: "gate", hint: "a gate cannot contain itself" }],
+    [
+      "gate g(x) q { g(x * x) q; }\nqubit q; g(1) q;",
+      { line: 3, column: 15, hint: "a gate cannot contain itself" },
+    ],
+    [
+      "gate g(x) q { later(x * x) q; }\ngate later(x) q { g(x * x) q; }\nqubit q; g(1) q;",
+      { line: 3, column: 15, expected: "a gate that is declared", given: '"later"' },
+    ],
     ["gate g q { bit b; }", { expected: "only gates in the body of a gate" }],
     ["qubit[99999999999] q;", { expected: "a size from 1 to 1000000" }],
     [

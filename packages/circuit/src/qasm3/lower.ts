@@ -379,7 +379,7 @@ function textOf(item: SyntaxItem | undefined): string {
 function failName(state: Lowering, item: SyntaxItem, name: string, what: string): never {
   const names = state.scopes.flatMap((scope) => [...scope.keys()]);
   const near = suggest(name, names);
-  const known = findStandardGate(name);
+  const known = what === "a gate" && findStandardGate(name);
   const hint = known
     ? 'add include "stdgates.inc";'
     : near === undefined
@@ -521,6 +521,7 @@ function lowerGateDefinition(state: Lowering, item: SyntaxNode, label: string | 
   const inner = definitionName(state, name, label);
   let definition: GateDefinition;
   try {
+    checkCalledGates(state, item, name);
     definition = lowerGateBody(state, item, inner, parameters.map(parameterAngle));
   } catch (error) {
     if (!(error instanceof ValueFault)) {
@@ -546,6 +547,25 @@ function lowerGateDefinition(state: Lowering, item: SyntaxNode, label: string | 
     ...counts,
     variants: new Map(),
   });
+}
+
+/** A body calls only gates that stand before it, so that no gate ever contains itself, not even where it waits for numbers. */
+function checkCalledGates(state: Lowering, item: SyntaxNode, name: string): void {
+  for (const child of item.children) {
+    if (!isNode(child)) continue;
+    checkCalledGates(state, child, name);
+    if (child.rule !== "gateCallStatement") continue;
+    const nameItem = child.children.find((part) => !isNode(part, "gateModifier")) ?? child;
+    const called = textOf(nameItem);
+    if (called === "gphase" || state.scopes[0]?.get(called) !== undefined) continue;
+    if (called !== name) failName(state, nameItem, called, "a gate");
+    failNode(state.source, nameItem, {
+      where: "gate",
+      expected: "a gate that is declared before this one",
+      given: JSON.stringify(called),
+      hint: "a gate cannot contain itself",
+    });
+  }
 }
 
 /** The name in the circuit: what the annotation says where it can be had, else the gate's own, never one of the table. */

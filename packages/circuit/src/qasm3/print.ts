@@ -13,8 +13,10 @@ import type {
   Operation,
   Register,
 } from "../circuit.ts";
+import { operationQubits } from "../analysis.ts";
 import { expandCircuit } from "../expand.ts";
 import { findGate, gateTable } from "../gate-table.ts";
+import { bodiesOf } from "../rewrite.ts";
 import { inOrder } from "../text/definition-order.ts";
 import { createNameMaker, type NameMaker } from "../text/names.ts";
 import { printAngle, qasm3Numbers } from "../text/number-text.ts";
@@ -129,6 +131,7 @@ export function printQasm3(circuit: Circuit): string {
   for (const register of quantum)
     if (register.name !== "$") declareRegister(printer, "qubit", register, "register");
   for (const register of classical) declareRegister(printer, "bit", register, "bits");
+  printUnusedPhysical(printer, quantum);
   const declarations = printer.lines.splice(0);
   const portions = createPortions();
   printOperations(printer, circuit.operations, "", portions);
@@ -166,6 +169,15 @@ function withStarts(
   });
 }
 
+/** Physical qubits are not declared: the last one is named where no operation does it. */
+function printUnusedPhysical(printer: Printer, quantum: readonly Register[]): void {
+  const register = withStarts(quantum).find((one) => one.name === "$");
+  if (register === undefined) return;
+  const last = register.start + register.size - 1;
+  const isNamed = printer.circuit.operations.some((one) => operationQubits(one, 0).includes(last));
+  if (!isNamed) printer.lines.push(`${printer.qubit(last)};`);
+}
+
 /** Declarations of the parameters, vectors together, and how each is written. */
 function printInputs(
   circuit: Circuit,
@@ -201,17 +213,9 @@ function printInputs(
 }
 
 function printDefinitions(printer: Printer): void {
-  const used = new Set<string>();
-  const collect = (operations: readonly Operation[]): void => {
-    for (const operation of operations) {
-      if (operation.kind === "gate") used.add(operation.gate);
-      if (operation.kind === "unitary") for (const gate of unitaryBasis) used.add(gate);
-      for (const body of bodiesOf(operation)) collect(body);
-    }
-  };
-  collect(printer.circuit.operations);
+  const used = gatesOf(printer.circuit.operations);
   const definitions = printer.circuit.definitions ?? [];
-  for (const definition of definitions) collect(definition.body);
+  for (const definition of definitions) gatesOf(definition.body, used);
   for (const gate of ownGatesFor("qasm3", used)) {
     const { name } = gate.spellings.qasm3;
     printer.names.reserve(name);
@@ -233,6 +237,16 @@ function printDefinitions(printer: Printer): void {
   }
 }
 
+/** Gates that are written for operations, in the names of the table and of the definitions. */
+function gatesOf(operations: readonly Operation[], gates = new Set<string>()): Set<string> {
+  for (const operation of operations) {
+    if (operation.kind === "gate") gates.add(operation.gate);
+    if (operation.kind === "unitary") for (const gate of unitaryBasis) gates.add(gate);
+    for (const body of bodiesOf(operation)) gatesOf(body, gates);
+  }
+  return gates;
+}
+
 /** What dense unitaries are written with; all in stdgates.inc or built in. */
 const unitaryBasis: ReadonlySet<string> = new Set([
   "U",
@@ -246,21 +260,13 @@ const unitaryBasis: ReadonlySet<string> = new Set([
   "CCX",
 ]);
 
-function bodiesOf(operation: Operation): readonly (readonly Operation[])[] {
-  switch (operation.kind) {
-    case "if":
-      return [operation.then, operation.else ?? []];
-    case "while":
-      return [operation.body];
-    case "switch":
-      return [...operation.cases.map((one) => one.body), operation.default ?? []];
-    default:
-      return [];
-  }
-}
-
 function printDefinition(printer: Printer, name: string, definition: GateDefinition): void {
   const locals = createNameMaker(isIdentifier, repairName);
+  // a parameter or qubit that is called like a gate of the body would hide it
+  for (const gate of gatesOf(definition.body)) {
+    locals.reserve(gateName(printer, gate));
+    locals.reserve(gate.toLowerCase());
+  }
   const parameters = definition.parameters.map((parameter) => locals.name("parameter", parameter));
   const qubits = Array.from({ length: definition.qubits }, (_, i) => locals.name("qubit", `q${i}`));
   const inner: Printer = {
