@@ -418,6 +418,14 @@ describe("errors", () => {
       "bit[2] c; qubit[3] q;\nc = measure q;",
       { expected: "as many qubits as bits", given: "3 and 2" },
     ],
+    [
+      "for int i in [0:1] {\ninput float x; }",
+      { line: 4, where: "input", expected: "inputs and outputs outside of blocks" },
+    ],
+    [
+      "@qtune.name w\ninput array[float, 2] u;\n@qtune.name w\ninput array[float, 2] v;",
+      { line: 6, where: "input", given: '"w[0]"' },
+    ],
     ["return 1;", { expected: "return only in subroutines" }],
     ["break;", { where: "statement" }],
     ["qubit q; rx(1 / 0) q;", { hint: "not a finite circuit because it divides by 0" }],

@@ -134,6 +134,7 @@ interface Lowering {
   readonly quantumNames: Set<string>;
   readonly classicalNames: Set<string>;
   readonly parameters: Parameter[];
+  readonly parameterNames: Set<string>;
   readonly definitions: GateDefinition[];
   readonly definitionNames: Set<string>;
   /** For names that need a number to be distinct. */
@@ -188,6 +189,7 @@ export function parseQasm3(text: string, options: Qasm3Options = {}): Circuit {
     quantumNames: new Set(),
     classicalNames: new Set(),
     parameters: [],
+    parameterNames: new Set(),
     definitions: [],
     definitionNames: new Set(),
     nextNumbers: new Map(),
@@ -1406,6 +1408,11 @@ function lowerIo(state: Lowering, item: SyntaxNode, annotations: readonly Syntax
   if (!isNode(typeItem)) return;
   const type = readType(state, typeItem);
   const name = textOf(nameItem);
+  if (state.scopes.length > 1)
+    failNode(state.source, item, {
+      where: textOf(word),
+      expected: "inputs and outputs outside of blocks",
+    });
   if (textOf(word) === "output") {
     if (type.kind === "bit") declareBits(state, nameItem ?? item, name, type.size, undefined);
     else
@@ -1461,6 +1468,14 @@ function readInput(
   }
   if (type.kind !== "float" && type.kind !== "angle")
     notFinite(state, item, `the input ${name} of type ${type.kind} has no value; give one`);
+  if (state.parameterNames.has(name))
+    failNode(state.source, item, {
+      where: "input",
+      expected: "a name that no other input has",
+      given: JSON.stringify(name),
+      hint: "an input is named by its annotation @qtune.name, else by its declaration",
+    });
+  state.parameterNames.add(name);
   state.parameters.push({ name, role });
   return angleValue(parameterAngle(name));
 }
