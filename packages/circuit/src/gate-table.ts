@@ -170,7 +170,10 @@ function nearIdentity(
 
 // ---- rows --------------------------------------------------------------------------------------------------------
 
-/** A spelling in short: `x` from qelib1 unless a prefix says otherwise: `+x` extended, `!x` language, `?x` own. */
+/**
+ * A spelling in short: `x` from qelib1 unless a prefix says otherwise: `+x` extended, `!x` language, `?x` own. A gate that
+ * Qiskit's qelib1.inc lacks is written as own and read as extended.
+ */
 function qasm2(text: string): Spelling {
   const prefix = text[0];
   if (prefix === "+") return { name: text.slice(1), origin: "extended" };
@@ -540,7 +543,8 @@ const rows = {
     inverse: () => use("CSDG"),
     decomposition: () => steps([step("CP", [0, 1], PI / 2)]),
     flags: "diagonal symmetric",
-    spelling: "+cs ?cs ?CS ?CS",
+    spelling: "?cs ?cs ?CS ?CS",
+    aliases: { qasm2: "+cs" },
   },
   CSDG: {
     help: "Controlled inverse of S.",
@@ -549,7 +553,8 @@ const rows = {
     inverse: () => use("CS"),
     decomposition: () => steps([step("CP", [0, 1], -PI / 2)]),
     flags: "diagonal symmetric",
-    spelling: "+csdg ?csdg ?CSDG ?CSDG",
+    spelling: "?csdg ?csdg ?CSDG ?CSDG",
+    aliases: { qasm2: "+csdg" },
   },
   CSQRT_X: {
     help: "Controlled square root of X.",
@@ -743,7 +748,8 @@ const rows = {
         [step("RX", [0], -PI / 2), step("RX", [1], -PI / 2)],
       ),
     flags: "symmetric",
-    spelling: "+ryy ?ryy RYY RYY",
+    spelling: "?ryy ?ryy RYY RYY",
+    aliases: { qasm2: "+ryy" },
   },
   RZZ: {
     help: "exp(−iθ ZZ/2).",
@@ -764,7 +770,8 @@ const rows = {
     generator: pauliSum([0.5, "ZX"]),
     inverse: negated("RZX"),
     decomposition: (theta = 0) => between([step("H", [1])], [step("RZZ", [0, 1], theta)]),
-    spelling: "+rzx ?rzx ~RZX ~RZX",
+    spelling: "?rzx ?rzx ~RZX ~RZX",
+    aliases: { qasm2: "+rzx" },
   },
   MS: {
     help: "Mølmer–Sørensen gate RXX(π/2).",
@@ -830,7 +837,8 @@ const rows = {
     base: "Z",
     decomposition: () => between([step("H", [2])], [step("CCX", [0, 1, 2])]),
     flags: "diagonal symmetric",
-    spelling: "+ccz ?ccz ?CCZ ?CCZ",
+    spelling: "?ccz ?ccz ?CCZ ?CCZ",
+    aliases: { qasm2: "+ccz" },
   },
   CSWAP: {
     help: "Exchanges two qubits when the control is 1 (Fredkin).",

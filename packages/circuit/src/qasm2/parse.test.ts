@@ -4,6 +4,7 @@ import type { Circuit, Operation } from "../circuit.ts";
 import { circuitUnitary } from "../unitary.ts";
 import { matrixDistance } from "../matrix.ts";
 import { parseQasm2, type Qasm2Options } from "./parse.ts";
+import { printQasm2 } from "./print.ts";
 
 const head = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n';
 
@@ -291,5 +292,19 @@ test("values for which a body has no finite angle are refused at the call", () =
     'OPENQASM 2.0; include "qelib1.inc"; qreg q[1];\ngate k(t) a { rz(ln(t)) a; }\nk(-1) q[0];\n';
   expect(() => parseQasm2(text, { fileName: "a.qasm" })).toThrow(
     /a\.qasm:3:1: k: expected values that give its body angles of at most 2\^53 radian but was given -1/,
+  );
+});
+
+describe("gates that the files of other readers lack", () => {
+  test.each(["cs", "csdg", "ryy(1)", "rzx(1)", "ccz"])(
+    "%s is read as it is and written with its definition",
+    (call) => {
+      const text = `OPENQASM 2.0; include "qelib1.inc"; qreg q[3]; ${call} ${call === "ccz" ? "q[0],q[1],q[2]" : "q[2],q[1]"};`;
+      const circuit = parseQasm2(text);
+      expect(circuit.definitions).toBeUndefined();
+      const printed = printQasm2(circuit);
+      expect(printed).toContain(`gate ${/^\w+/.exec(call)?.[0]}`);
+      expect(parseQasm2(printed)).toEqual(circuit);
+    },
   );
 });

@@ -35,10 +35,15 @@ const keywords: ReadonlySet<string> = new Set([
   "CX",
 ]);
 
-/** Names of the built-in set, and whether the 2017 file has them. */
+/** Names of the built-in set that are written without a definition, and whether the 2017 file has them. */
 const standardNames = gateTable.flatMap((gate) =>
   [gate.spellings.qasm2, ...(gate.aliases.qasm2 ?? [])]
-    .filter((spelling) => spelling.origin !== "own")
+    .filter(({ name, origin }) => {
+      const { spellings } = gate;
+      return (
+        origin !== "own" && !(spellings.qasm2.origin === "own" && spellings.qasm2.name === name)
+      );
+    })
     .map((spelling) => [spelling.name, spelling.origin === "qelib1"] as const),
 );
 
