@@ -2,7 +2,15 @@
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { QtuneError } from "@qtune/base";
-import type { CalibrationSnapshot, ChipModel, DriftRates, DriftState } from "@qtune/chip";
+import {
+  type CalibrationSnapshot,
+  type ChipModel,
+  type DriftRates,
+  type DriftState,
+  findSnapshot,
+  hasCrosstalk,
+  resolveKnobs,
+} from "@qtune/chip";
 import { deviceV1, simulatorV1 } from "@qtune/contracts";
 import {
   type CallRecord,
@@ -13,6 +21,7 @@ import {
   hostService,
 } from "@qtune/rpc";
 import { openCalibrationBook } from "./calibration-book.ts";
+import type { BufferQubits } from "./compute/chip-work.ts";
 import { createWorkerPool } from "./compute/pool.ts";
 import { type ClockMode, createDeviceEngine } from "./engine.ts";
 import { type Faults, withFaults } from "./faults.ts";
@@ -47,6 +56,11 @@ export interface DeviceEmulatorOptions {
   readonly maxQueuedCircuits?: number;
   /** How the chip ages. Absent: it does not. */
   readonly drift?: DriftOfDevice;
+  /**
+   * Idle qubits that packing keeps around each circuit. Default 1. With 0 more circuits fit side by side; where crosstalk is
+   * on, circuits of a batch that stand beside each other then disturb each other, and batches share no executions.
+   */
+  readonly bufferQubits?: BufferQubits;
   readonly faults?: Faults;
   /** Milliseconds since the epoch. Default: the system's clock. */
   readonly now?: () => number;
@@ -94,10 +108,11 @@ export async function startDeviceEmulator(options: DeviceEmulatorOptions): Promi
     log = () => undefined,
     clock = "instant",
     services = serviceNames,
+    bufferQubits = 1,
   } = options;
   const store = openTaskStore(storeFile(options.dataDirectory));
   const book = openCalibrationBook(options.chip, store, now);
-  const pool = createWorkerPool({ chip: book.chip(), threads: options.threads });
+  const pool = createWorkerPool({ chip: book.chip(), threads: options.threads, bufferQubits });
   const tokenWeights = new Map(
     [...(options.tokens?.values() ?? [])].map(({ name, quotas }) => [name, quotas.weight ?? 1]),
   );
@@ -120,6 +135,11 @@ export async function startDeviceEmulator(options: DeviceEmulatorOptions): Promi
     log,
     failJob: options.faults?.failJob,
     driftOf,
+    mayShare: (snapshotId) => {
+      const current = book.chip();
+      const snapshot = findSnapshot(current, { id: snapshotId });
+      return bufferQubits === 1 || !hasCrosstalk(snapshot, resolveKnobs(current.knobs, {}));
+    },
     weightOf: (principal) => tokenWeights.get(principal) ?? 1,
   });
   const ports: DevicePorts = {

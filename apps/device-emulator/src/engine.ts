@@ -34,6 +34,8 @@ export interface DeviceEngineOptions {
   readonly failJob?: number | undefined;
   /** How far the chip has drifted from a calibration by now. Absent result: it does not drift. */
   readonly driftOf: (snapshotId: string) => DriftState | undefined;
+  /** Whether circuits of different batches may run side by side: not where they would disturb each other. */
+  readonly mayShare: (snapshotId: string) => boolean;
   /** Share of a principal relative to others. */
   readonly weightOf: (principal: string) => number;
 }
@@ -161,7 +163,7 @@ export function createDeviceEngine(options: DeviceEngineOptions): DeviceEngine {
 
   /** The batches that share the chip with one that allows it: as many as fill up its last chip job. */
   function companyOf(batch: ActiveBatch, request: ChipBatchRequest): readonly ActiveBatch[] {
-    if (!canShare(batch)) return [];
+    if (!canShare(batch) || !options.mayShare(request.snapshotId)) return [];
     const jobSize = options.chip().limits.maxCircuitsPerJob;
     let room = jobSize - (circuitsOf(batch) % jobSize || jobSize);
     const company: ActiveBatch[] = [];

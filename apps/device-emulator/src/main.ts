@@ -23,6 +23,7 @@ interface DaemonOptions {
   readonly clock: ClockMode;
   readonly drift?: DriftRates;
   readonly driftSeed: bigint;
+  readonly bufferQubits: "0" | "1";
   readonly threads?: number;
   readonly maxQueuedCircuits?: number;
   readonly tokenFile?: string;
@@ -58,6 +59,14 @@ const program = new Command("qtune-device-emulator")
     driftRates,
   )
   .option("--drift-seed <seed>", "seed of the drift", bigInteger, 0n)
+  .addOption(
+    new Option(
+      "--buffer-qubits <n>",
+      "idle qubits around each circuit of an execution; 0 fits more, which then disturb each other where the chip has crosstalk",
+    )
+      .choices(["0", "1"])
+      .default("1"),
+  )
   .option("--threads <n>", "worker threads (default: one per processor)", positiveInteger)
   .option("--max-queued-circuits <n>", "circuits that may wait or run in all", positiveInteger)
   .option("--token-file <file>", "JSON list of tokens; without it everyone may do everything")
@@ -129,6 +138,7 @@ async function run(): Promise<void> {
     dataDirectory: dataDir,
     services,
     clock,
+    bufferQubits: options.bufferQubits === "0" ? 0 : 1,
     ...(options.drift === undefined
       ? {}
       : { drift: { rates: options.drift, seed: options.driftSeed } }),

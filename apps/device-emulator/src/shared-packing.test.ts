@@ -46,16 +46,20 @@ function pathBatch(B: number, n = 3): CircuitBatch {
 
 const sampled = { device, shots: 100, returns: ["counts"] as const };
 
-/** Lets one client keep the chip busy, so that what comes after has to wait. */
-async function keepBusy(emulator: DeviceEmulator): Promise<void> {
+/** Lets one client keep the chip busy, so that what comes after has to wait until the returned function frees it. */
+async function keepBusy(emulator: DeviceEmulator): Promise<() => Promise<unknown>> {
   const client = connect(emulator, "ward");
   const { name } = await client.submit(pathBatch(1000, 4), {
     ...sampled,
     shots: 300,
-    packing: "batch",
+    packing: "none",
   });
-  for await (const { event } of client.watch(name))
-    if (event?.$case === "taskBatch" && event.value.finishedTasks > 0) return;
+  for await (const { event } of client.watch(name)) {
+    const isRunning =
+      event?.$case === "taskBatch" && event.value.state === deviceV1.TaskState.TASK_STATE_RUNNING;
+    if (isRunning) break;
+  }
+  return () => client.service.cancelTaskBatch({ name });
 }
 
 /** Every task of a finished batch with its counts, and the counts that it has alone on the same qubits. */
@@ -93,7 +97,7 @@ function countsOf(result: deviceV1.Task["result"]): ReadonlyMap<string, number> 
 describe("batches that allow sharing", () => {
   test("of several clients run side by side, each task as if alone on its qubits", async () => {
     const emulator = await start();
-    await keepBusy(emulator);
+    const free = await keepBusy(emulator);
     const batches = names.map((_, index) => pathBatch(2 + index, 2 + index));
     const clients = names.map((name) => connect(emulator, name));
     const sent = await Promise.all(
@@ -101,6 +105,7 @@ describe("batches that allow sharing", () => {
         client.submit(batches[index] ?? pathBatch(1), { ...sampled, packing: "shared" }),
       ),
     );
+    await free();
     for (const [index, client] of clients.entries()) {
       const batch = batches[index] ?? pathBatch(1);
       const name = sent[index]?.name ?? "";
@@ -136,7 +141,7 @@ describe("batches that allow sharing", () => {
     const early = names.map((name) =>
       createDeviceClient({ target: first.address, token: tokenOf(name) }),
     );
-    const batch = pathBatch(70);
+    const batch = pathBatch(30);
     const sent = await Promise.all(
       early.map((client) => client.submit(batch, { ...sampled, packing: "shared" })),
     );
@@ -147,15 +152,37 @@ describe("batches that allow sharing", () => {
     for (const [index, name] of names.entries()) {
       const client = connect(second, name);
       const batchName = sent[index]?.name ?? "";
-      expect((await client.results(batchName, batch, sampled)).counts).toHaveLength(70);
+      expect((await client.results(batchName, batch, sampled)).counts).toHaveLength(30);
       for (const { packed, alone } of await againAlone(client, batchName, batch))
         expect(packed).toEqual(new Map(alone));
     }
   });
 
+  test("stand closer without a buffer, but keep to themselves where circuits disturb each other", async () => {
+    const noisy = { ...chip, knobs: { ...chip.knobs, crosstalkPhaseRad: 0.3 } };
+    const batch = pathBatch(5, 4);
+    for (const [device, parallelMax] of [
+      [chip, 10],
+      [noisy, 5],
+    ] as const) {
+      const emulator = await start({ chip: device, bufferQubits: 0 });
+      const free = await keepBusy(emulator);
+      const clients = ["alice", "bob"].map((name) => connect(emulator, name));
+      const sent = await Promise.all(
+        clients.map((client) => client.submit(batch, { ...sampled, packing: "shared" })),
+      );
+      await free();
+      for (const [index, client] of clients.entries()) {
+        const name = sent[index]?.name ?? "";
+        await client.results(name, batch, sampled);
+        expect((await client.service.getTaskBatch({ name })).usage?.parallelMax).toBe(parallelMax);
+      }
+    }
+  });
+
   test("that is cancelled while it shares leaves the others alone", async () => {
     const emulator = await start();
-    await keepBusy(emulator);
+    const free = await keepBusy(emulator);
     const [alice, bob] = [connect(emulator, "alice"), connect(emulator, "bob")];
     const batch = pathBatch(3);
     const [a, b] = await Promise.all([
@@ -163,6 +190,7 @@ describe("batches that allow sharing", () => {
       bob.submit(batch, { ...sampled, packing: "shared" }),
     ]);
     await bob.service.cancelTaskBatch({ name: b.name });
+    await free();
     expect((await alice.results(a.name, batch, sampled)).counts).toHaveLength(3);
     const cancelled = await bob.service.getTaskBatch({ name: b.name });
     expect(cancelled.state).toBe(deviceV1.TaskState.TASK_STATE_CANCELLED);

@@ -50,6 +50,9 @@ import {
 } from "./share-chip.ts";
 import { parseCircuitText, printNativeCircuit } from "../circuit-text.ts";
 
+/** Idle qubits that packing keeps around each circuit. */
+export type BufferQubits = 0 | 1;
+
 /** A batch and how it is to run; plain data that travels to a worker. */
 export interface ChipBatchRequest {
   /** Names the batch for the cache of a worker. */
@@ -157,7 +160,7 @@ export interface PreviewResult {
 const keptBatches = 16;
 
 /** Creates the work of a chip. Effect: owns caches, nothing else. */
-export function createChipWork(chip: ChipModel): ChipWork {
+export function createChipWork(chip: ChipModel, bufferQubits: BufferQubits): ChipWork {
   const batches = new Map<string, ChipBatch>();
   const measurements = new Map<string, ChipBatch["measurement"]>();
   const runners = new Map<string, TaskRunner>();
@@ -200,7 +203,7 @@ export function createChipWork(chip: ChipModel): ChipWork {
   return {
     plan: (request) => {
       const prepared = prepare(request);
-      const plan = packedPlan(prepared, chip, request);
+      const plan = packedPlan(prepared, chip, request, bufferQubits);
       return {
         plan,
         drift: request.drift,
@@ -219,6 +222,7 @@ export function createChipWork(chip: ChipModel): ChipWork {
         batches: batches.map(({ principal }, index) => ({ principal, ...partOf(prepared[index]) })),
         seed: first.request.seed,
         shots: first.request.shots,
+        bufferQubits,
       });
       return batches.flatMap(({ request }, index) => {
         const own = prepared[index];
@@ -250,7 +254,7 @@ export function createChipWork(chip: ChipModel): ChipWork {
         circuits: job.circuits,
       };
     },
-    preview: (request) => preview(chip, request),
+    preview: (request) => preview(chip, request, bufferQubits),
   };
 }
 
@@ -298,12 +302,22 @@ function withoutRows(job: ChipJob, prepared: ChipBatch, skipped: ReadonlySet<num
   return { executions, circuits: executions.reduce((sum, { items }) => sum + items.length, 0) };
 }
 
-function packedPlan(prepared: ChipBatch, chip: ChipModel, request: ChipBatchRequest): ChipPlan {
+function packedPlan(
+  prepared: ChipBatch,
+  chip: ChipModel,
+  request: ChipBatchRequest,
+  bufferQubits: BufferQubits,
+): ChipPlan {
   const region = request.region.length === 0 ? undefined : request.region;
   const plan = planChipBatch(prepared, {
     chip,
     snapshot: driftedSnapshot(chip, request),
-    packing: { parallel: request.parallel, region, layout: request.physical ? "physical" : "auto" },
+    packing: {
+      parallel: request.parallel,
+      region,
+      layout: request.physical ? "physical" : "auto",
+      bufferQubits,
+    },
   });
   return { ...plan, snapshotId: request.snapshotId };
 }
@@ -354,7 +368,11 @@ function valuesByName(
   return (name) => named.get(name) ?? 0;
 }
 
-function preview(chip: ChipModel, request: PreviewRequest): PreviewResult {
+function preview(
+  chip: ChipModel,
+  request: PreviewRequest,
+  bufferQubits: BufferQubits,
+): PreviewResult {
   const circuit = structureFromWire(
     circuitV1.CircuitStructure.decode(request.structure),
     parseCircuitText,
@@ -380,6 +398,7 @@ function preview(chip: ChipModel, request: PreviewRequest): PreviewResult {
     circuits: [circuit],
     items: Array.from({ length: 200 }, () => ({ shape: 0 })),
     seed: request.seed,
+    packing: { bufferQubits },
   });
   return {
     nativeOriginIr: printNativeCircuit(nativeCircuit(compiled, chip.topology.qubits, values)),

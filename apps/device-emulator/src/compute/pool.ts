@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { type Abortable, QtuneError, abortError, internalError, throwIfAborted } from "@qtune/base";
 import type { ChipModel } from "@qtune/chip";
+import type { BufferQubits } from "./chip-work.ts";
 import {
   type CallName,
   type FromWorker,
@@ -40,6 +41,7 @@ export interface CallOptions extends Abortable {
 /** Options of {@link createWorkerPool}. */
 export interface WorkerPoolOptions {
   readonly chip: ChipModel;
+  readonly bufferQubits: BufferQubits;
   /** Default: one per processor, at most 8. */
   readonly threads?: number | undefined;
 }
@@ -63,6 +65,7 @@ const stubbornMs = 3000;
 
 /** Creates a pool; workers start at once. */
 export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
+  const { bufferQubits } = options;
   const size = options.threads ?? Math.min(8, availableParallelism());
   const foreground: PendingCall[] = [];
   const background: PendingCall[] = [];
@@ -72,7 +75,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const slots = Array.from({ length: size }, startSlot);
 
   function startSlot(): Slot {
-    const slot: Slot = { worker: startWorker({ chip }), current: undefined };
+    const slot: Slot = { worker: startWorker({ chip, bufferQubits }), current: undefined };
     listen(slot);
     return slot;
   }
@@ -103,7 +106,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     slot.current = undefined;
     call?.reject(internalError("a worker thread died", { cause: error }));
     if (closed) return;
-    slot.worker = startWorker({ chip });
+    slot.worker = startWorker({ chip, bufferQubits });
     listen(slot);
     dispatch();
   }

@@ -9,6 +9,7 @@ import type {
   RunOptions,
 } from "@qtune/circuit";
 import type {
+  BufferQubits,
   ChipBatchRequest,
   JobRequest,
   JobResult,
@@ -21,6 +22,7 @@ import type {
 /** What a worker is started with. */
 export interface WorkerSetup {
   readonly chip: ChipModel;
+  readonly bufferQubits: BufferQubits;
 }
 
 /** Options of a simulation that can travel to a worker. */

@@ -24,6 +24,8 @@ export interface ShareRequest {
   readonly batches: readonly SharedBatch[];
   readonly seed: bigint;
   readonly shots: number;
+  /** Idle qubits around each circuit. With 0 the batches must not disturb each other: crosstalk is off. */
+  readonly bufferQubits: 0 | 1;
 }
 
 /** Seconds of the chip's clock by phase: compiling to pulses and loading, shots, processing. */
@@ -54,7 +56,7 @@ interface Turn {
  * Errors: those of {@link planChipJobs}.
  */
 export function planShared(request: ShareRequest): readonly SharedPart[] {
-  const { chip, snapshot, batches, seed } = request;
+  const { chip, snapshot, batches, seed, bufferQubits } = request;
   const offsets = batches.map((_, index) =>
     batches.slice(0, index).reduce((sum, { circuits }) => sum + circuits.length, 0),
   );
@@ -68,6 +70,7 @@ export function planShared(request: ShareRequest): readonly SharedPart[] {
       user: batches[batch]?.principal ?? "",
     })),
     seed,
+    packing: { bufferQubits },
   });
   return batches.map(({ circuits }, batch) => {
     const places = plan.places.slice(offsets[batch], (offsets[batch] ?? 0) + circuits.length);

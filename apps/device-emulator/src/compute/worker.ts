@@ -17,8 +17,8 @@ import {
 
 const port = parentPort;
 if (port === null) throw internalError("this module runs in a worker thread");
-const { chip } = workerData as WorkerSetup; // written by pool.ts
-let work = createChipWork(chip);
+const { chip, bufferQubits } = workerData as WorkerSetup; // written by pool.ts
+let work = createChipWork(chip, bufferQubits);
 const reader = createBatchReader();
 let simulator: Executor | undefined;
 const running = new Map<number, AbortController>();
@@ -57,7 +57,7 @@ function openSimulator(): Executor {
 
 port.on("message", (message: ToWorker) => {
   if (message.kind === "cancel") running.get(message.id)?.abort();
-  else if (message.kind === "chip") work = createChipWork(message.chip);
+  else if (message.kind === "chip") work = createChipWork(message.chip, bufferQubits);
   else void answer(message.id, message.name, message.arguments);
 });
 
