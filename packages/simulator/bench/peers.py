@@ -1,9 +1,10 @@
 """Times the peers on the cases of the benchmarks in this folder; one JSON line per case.
 
 Usage: FOLDER/bin/python peers.py qnn THREADS n L B [engine ...]
-       FOLDER/bin/python peers.py state-vector THREADS float32|float64 family n
+       FOLDER/bin/python peers.py state-vector THREADS float32|float64 family n [engine ...]
        FOLDER/bin/python peers.py noisy THREADS
-Families: ghz, qft, random, qv. Engines of qnn: default.qubit, torchquantum, lightning.qubit.
+Families: ghz, qft, random, qv, gate (one gate on the highest qubit of a full state; qulacs and lightning only).
+Engines of qnn: default.qubit, torchquantum, lightning.qubit; of state-vector: qulacs, aer, qsim, lightning.
 """
 import json
 import math
@@ -142,6 +143,12 @@ def gates(family, n):
 def qulacs_run(family, n, _precision):
     from qulacs import QuantumCircuit, QuantumState
 
+    if family == "gate":
+        from qulacs.gate import H
+
+        full, gate = QuantumState(n), H(n - 1)
+        full.set_Haar_random_state(1)
+        return lambda: gate.update_quantum_state(full)
     circuit = QuantumCircuit(n)
     for gate in gates(family, n):
         if gate[0] == "h":
@@ -225,6 +232,14 @@ def qsim_run(family, n, _precision):
 def lightning_run(family, n, precision):
     import pennylane as qml
 
+    if family == "gate":
+        from pennylane_lightning import lightning_qubit_ops as ops
+
+        full = (ops.StateVectorC64 if precision == "float32" else ops.StateVectorC128)(n)
+        for wire in range(n):
+            full.Hadamard([wire], False, [])
+        # PennyLane counts wires from the most significant bit.
+        return lambda: full.Hadamard([0], False, [])
     device = qml.device("lightning.qubit", wires=n, c_dtype=np.complex64 if precision == "float32" else np.complex128)
     operations = []
     for gate in gates(family, n):
@@ -248,7 +263,9 @@ def state_vector():
     precision, family, n = sys.argv[3], sys.argv[4], int(sys.argv[5])
     engines = {"qulacs": (qulacs_run, "float64"), "aer": (aer_run, precision), "qsim": (qsim_run, "float32"), "lightning": (lightning_run, precision)}
     for name, (make, own) in engines.items():
-        if own != precision:
+        if own != precision or (len(sys.argv) > 6 and name not in sys.argv[6:]):
+            continue
+        if family == "gate" and name not in ("qulacs", "lightning"):
             continue
         row = {"bench": family, "engine": name, "precision": own, "threads": threads, "n": n}
         print(json.dumps({**row, **best_of(make(family, n, precision))}), flush=True)

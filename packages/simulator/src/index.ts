@@ -1,10 +1,13 @@
 // For users.
 export { type LocalExecutorOptions, createLocalExecutor } from "./local-executor.ts";
 export {
+  type NoisyMethod,
+  type NoisyResult,
   type NoisySampler,
   type NoisySampling,
   createNoisySampler,
   noisyDistribution,
+  runNoisyProgram,
   sampleNoisyProgram,
 } from "./noise/noisy-program.ts";
 export { type EngineLimits, type Method } from "./run/choose-engine.ts";

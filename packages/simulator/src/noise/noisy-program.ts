@@ -11,6 +11,8 @@ import type { NoisyProgram } from "@qtune/chip";
 import type { Counts } from "@qtune/circuit";
 import { type BackendOptions, createBackend } from "@qtune/kernels";
 import { sampleIndices } from "../sampling.ts";
+import { type ChainProgram, compileChain } from "./chain-program.ts";
+import { type ChainOptions, sampleChain } from "./chain-sampler.ts";
 import { DensityEngine } from "./density-engine.ts";
 import { assertDensityQubits, densityMatrixPopulations } from "./density-matrix.ts";
 import { detuningSet } from "./detuning.ts";
@@ -18,14 +20,29 @@ import { sampleFrames } from "./pauli-frames.ts";
 import { confuseReadout, flipReadout, measuredBits, outcomeText } from "./readout.ts";
 import { runReferenceShot } from "./reference-trajectory.ts";
 import { TrajectoryEngine } from "./trajectory-engine.ts";
+import { maxTrajectoryQubits } from "./trajectory-program.ts";
 
-/** How a noisy program is sampled. */
-export interface NoisySampling {
+/** How a noisy program is sampled. Bonds and their error concern matrix product states only. */
+export interface NoisySampling extends ChainOptions {
   readonly shots: number;
   /** Where all randomness of the task comes from; one of the two. */
   readonly random?: Random | undefined;
   readonly seed?: bigint | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** The ways to sample a noisy program. */
+export type NoisyMethod = "trajectories" | "stabilizer" | "mps" | "state-vector";
+
+/** Counts, and how they came about. */
+export interface NoisyResult {
+  readonly counts: Counts;
+  readonly method: NoisyMethod;
+  readonly reason: string;
+  /** Weight that the cuts of a shot dropped, mean over the shots; only of matrix product states. */
+  readonly error?: number;
+  /** The largest bond of any shot; only of matrix product states. */
+  readonly largestBond?: number;
 }
 
 /** Samples noisy programs; keeps memory and threads between tasks. */
@@ -36,9 +53,12 @@ export interface NoisySampler {
    * Range:  1 ≤ shots ≤ 10^8.
    * Effect: counts depend on the program and the stream's key alone, not on threads, order or neighbours; the first
    *         shots of a longer run are those of a shorter one.
-   * Errors: out_of_range for shots, invalid_argument without randomness, cancelled, failed_precondition after `close`.
+   * Errors: out_of_range for shots, invalid_argument without randomness, resource_exhausted when a wide program entangles more
+   *         than its bonds and their error allow, cancelled, failed_precondition after `close`.
    */
   sample(program: NoisyProgram, sampling: NoisySampling): Promise<Counts>;
+  /** The same, with the method that ran and why. */
+  run(program: NoisyProgram, sampling: NoisySampling): Promise<NoisyResult>;
   close(): Promise<void>;
 }
 
@@ -51,7 +71,8 @@ export function createNoisySampler(options: BackendOptions = {}): NoisySampler {
   const backend = createBackend(options);
   const engine = new TrajectoryEngine(backend);
   return {
-    sample: (program, sampling) => sampleWith(engine, program, sampling),
+    sample: async (program, sampling) => (await sampleWith(engine, program, sampling)).counts,
+    run: (program, sampling) => sampleWith(engine, program, sampling),
     close: () => backend.close(),
   };
 }
@@ -70,21 +91,78 @@ export async function sampleNoisyProgram(
   return processSampler.sample(program, sampling);
 }
 
+/** The same with the method that ran, why, and its error. See {@link NoisySampler.run}. */
+export async function runNoisyProgram(
+  program: NoisyProgram,
+  sampling: NoisySampling,
+): Promise<NoisyResult> {
+  processSampler ??= createNoisySampler();
+  return processSampler.run(program, sampling);
+}
+
 async function sampleWith(
   engine: TrajectoryEngine,
   program: NoisyProgram,
   sampling: NoisySampling,
-): Promise<Counts> {
+): Promise<NoisyResult> {
   const { shots, signal } = sampling;
   assertInteger(shots, { min: 1, max: 1e8 }, "shots");
   throwIfAborted(signal);
   const random = randomOf(sampling);
   const batched = engine.sample(program, shots, random, { signal });
-  if (batched === undefined) {
-    const counts = sampleFrames(program, shots, random, { signal });
-    if (counts !== undefined) return counts;
+  if (batched !== undefined) {
+    const counts = countRead(await batched, program);
+    return { counts, method: "trajectories", reason: `${program.qubits} qubits are few` };
   }
-  const read = await (batched ?? sampleShotByShot(program, shots, random, signal));
+  const counts = sampleFrames(program, shots, random, { signal });
+  if (counts !== undefined) {
+    const reason = "all gates are Clifford and all noise is Pauli mixtures";
+    return { counts, method: "stabilizer", reason };
+  }
+  const chain = program.qubits > maxTrajectoryQubits ? compileChain(program) : undefined;
+  if (chain !== undefined && prefersChain(program, chain)) {
+    const { droppedWeight, largestBond, ...rest } = await sampleChain(
+      program,
+      chain,
+      shots,
+      random,
+      sampling,
+    );
+    const reason =
+      chain.bondBits <= thinBondBits
+        ? `no cut of the chain of ${program.qubits} qubits is crossed by operators of a rank above ${Math.round(2 ** chain.bondBits)} together`
+        : `a state vector of ${program.qubits} qubits for each shot is too large`;
+    return { ...rest, method: "mps", reason, error: droppedWeight, largestBond };
+  }
+  assertPlain(program);
+  return {
+    counts: countRead(await sampleShotByShot(program, shots, random, signal), program),
+    method: "state-vector",
+    reason: `${program.qubits} qubits are few enough for one state vector per shot`,
+  };
+}
+
+/** Bonds up to 2^5 are cheaper than a state vector of more than 14 qubits. */
+const thinBondBits = 5;
+
+/** Most qubits of one state vector per shot. */
+const maxPlainQubits = 20;
+
+function prefersChain(program: NoisyProgram, chain: ChainProgram): boolean {
+  const isPlain = program.qubits <= maxPlainQubits && program.readout.measured.length <= 31;
+  return chain.bondBits <= thinBondBits || !isPlain;
+}
+
+function assertPlain(program: NoisyProgram): void {
+  if (program.qubits <= maxPlainQubits && program.readout.measured.length <= 31) return;
+  throw new QtuneError(
+    "out_of_range",
+    `expected operators of at most two qubits in a noisy program of more than ${maxPlainQubits} qubits but one takes more; decompose it`,
+    { where: "program.steps", details: { qubits: program.qubits } },
+  );
+}
+
+function countRead(read: Uint32Array, program: NoisyProgram): Counts {
   return program.readout.measured.length <= tableBits
     ? printTable(read, program)
     : printCounts(read, program);

@@ -8,6 +8,7 @@ import type { NoisyProgram, NoisyStep } from "@qtune/chip";
 import { type Counts, matrixFrom } from "@qtune/circuit";
 import { type CliffordTable, cliffordTable } from "../engines/clifford-table.ts";
 import { createTableau } from "../engines/tableau.ts";
+import { bytesText, flipReadoutInPlace } from "./readout.ts";
 
 /** A step as frames take it. */
 type FrameStep =
@@ -174,30 +175,20 @@ class Frames {
 
 /** Counts by text c[clbits − 1] … c[0], with the errors of readout. */
 function readFrames(
-  { readout, clbits }: NoisyProgram,
+  program: NoisyProgram,
   frames: Frames,
   reference: Uint8Array,
   shots: number,
   random: Random,
 ): Counts {
+  const { readout } = program;
   const counts = new Map<string, number>();
   const bits = new Uint8Array(readout.measured.length);
   for (let shot = 0; shot < shots; shot++) {
-    const text = new Array<string>(clbits).fill("0");
-    for (const [bit, { qubit }] of readout.measured.entries()) {
-      const value = reference[qubit]! ^ (frames.isFlipped(qubit, shot) ? 1 : 0); // a qubit of the program
-      const { p10 = 0, p01 = 0 } = readout.flips[bit] ?? {};
-      const flip = value === 0 ? p10 : p01;
-      bits[bit] = flip > 0 && random.nextUniform() < flip ? value ^ 1 : value;
-    }
-    for (const { first, second, probability } of readout.correlatedFlips) {
-      if (random.nextUniform() >= probability) continue;
-      bits[first]! ^= 1; // indices of measured bits
-      bits[second]! ^= 1;
-    }
-    for (const [bit, { clbit }] of readout.measured.entries())
-      if (bits[bit] === 1) text[clbits - 1 - clbit] = "1";
-    const key = text.join("");
+    for (const [bit, { qubit }] of readout.measured.entries())
+      bits[bit] = reference[qubit]! ^ (frames.isFlipped(qubit, shot) ? 1 : 0); // a qubit of the program
+    flipReadoutInPlace(bits, readout, random);
+    const key = bytesText(bits, program);
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return new Map([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));

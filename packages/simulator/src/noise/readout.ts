@@ -63,3 +63,31 @@ export function outcomeText(
   }
   return text.join("");
 }
+
+/**
+ * The same as {@link flipReadout} for any number of measured bits, one byte each.
+ *
+ * Effect: changes `bits` in place; advances `random`.
+ */
+export function flipReadoutInPlace(bits: Uint8Array, readout: NoisyReadout, random: Random): void {
+  for (const [bit, { p10, p01 }] of readout.flips.entries()) {
+    const flip = bits[bit] === 0 ? p10 : p01;
+    if (flip > 0 && random.nextUniform() < flip) bits[bit]! ^= 1; // as many bits as flips
+  }
+  for (const { first, second, probability } of readout.correlatedFlips) {
+    if (random.nextUniform() >= probability) continue;
+    bits[first]! ^= 1; // indices of measured bits
+    bits[second]! ^= 1;
+  }
+}
+
+/** The same as {@link outcomeText} for measured bits as bytes. */
+export function bytesText(
+  bits: Uint8Array,
+  program: Pick<NoisyProgram, "readout" | "clbits">,
+): string {
+  const text = new Array<string>(program.clbits).fill("0");
+  for (const [bit, { clbit }] of program.readout.measured.entries())
+    if (bits[bit] === 1) text[program.clbits - 1 - clbit] = "1";
+  return text.join("");
+}
