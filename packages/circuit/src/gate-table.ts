@@ -3,7 +3,8 @@
  * simulators, the transpiler, the docs and the tests read it; a new row is tested without a new test.
  *
  * Conventions: RX(θ) = exp(−iθX/2); U3 has a real first entry (QPanda, Qiskit), U is that of OpenQASM 3, e^{iθ/2} U3.
- * ISWAP has +i, ISWAPTHETA(θ) = exp(−iθ(XX + YY)/2) has −i sin θ (QPanda2), so SQISWAP² is the inverse of ISWAP.
+ * ISWAP has +i, ISWAPTHETA(θ) = exp(−iθ(XX + YY)/2) has −i sin θ (QPanda2), so SQISWAP² is the inverse of ISWAP; the
+ * SQISWAP of QPanda3 has +i sin.
  * RZX has Z on its first qubit (Qiskit); OriginIR lists its qubits the other way round.
  * Long because it is a table.
  */
@@ -188,10 +189,10 @@ function qasm3(text: string): Spelling {
   return spelling.origin === "qelib1" ? { name: text, origin: "stdgates" } : spelling;
 }
 
-/** A name of the dialect, `?NAME` own, `~NAME` with the qubits listed in the opposite order. */
+/** A name of the dialect, `?NAME` own, `~NAME` with the inverse as its meaning. */
 function originir(text: string): Spelling {
   if (text.startsWith("?")) return { name: text.slice(1), origin: "own" };
-  if (text.startsWith("~")) return { name: text.slice(1), origin: "language", reversed: true };
+  if (text.startsWith("~")) return { name: text.slice(1), origin: "language", inverse: true };
   return { name: text, origin: "language" };
 }
 
@@ -708,7 +709,7 @@ const rows = {
     inverse: () => use("ISWAPTHETA", -PI / 4),
     decomposition: () => steps([step("ISWAPTHETA", [0, 1], PI / 4)]),
     flags: "symmetric",
-    spelling: "?sqiswap ?sqiswap SQISWAP SQISWAP",
+    spelling: "?sqiswap ?sqiswap ~SQISWAP SQISWAP",
   },
   ISWAPTHETA: {
     help: "exp(−iθ(XX + YY)/2).",
@@ -770,7 +771,7 @@ const rows = {
     generator: pauliSum([0.5, "ZX"]),
     inverse: negated("RZX"),
     decomposition: (theta = 0) => between([step("H", [1])], [step("RZZ", [0, 1], theta)]),
-    spelling: "?rzx ?rzx ~RZX ~RZX",
+    spelling: "?rzx ?rzx RZX RZX",
     aliases: { qasm2: "+rzx" },
   },
   MS: {
@@ -780,7 +781,8 @@ const rows = {
     inverse: () => use("RXX", -PI / 2),
     decomposition: () => steps([step("RXX", [0, 1], PI / 2)]),
     flags: "clifford symmetric",
-    spelling: "?ms ?ms MS MS",
+    spelling: "?ms ?ms ?MS ?MS",
+    aliases: { originir: "MS", originir2: "MS" },
   },
   DCX: {
     help: "CX both ways, first qubit controlling first.",

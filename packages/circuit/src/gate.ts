@@ -14,8 +14,8 @@ export type GateFormat = "qasm2" | "qasm3" | "originir" | "originir2";
 export interface Spelling {
   readonly name: string;
   readonly origin: "language" | "qelib1" | "extended" | "stdgates" | "own";
-  /** The format lists the qubits in the opposite order. */
-  readonly reversed?: true;
+  /** The gate of this name in the format is the inverse. */
+  readonly inverse?: true;
 }
 
 /**

@@ -21,7 +21,14 @@ export type {
 } from "./circuit.ts";
 export { parameterNames } from "./circuit.ts";
 export type { AffineAngle, Angle, AngleTerm } from "./angle.ts";
-export { addAngles, evaluateAngle, isBoundAngle, parameterAngle, scaleAngle } from "./angle.ts";
+export {
+  addAngles,
+  evaluateAngle,
+  isBoundAngle,
+  maxAngle,
+  parameterAngle,
+  scaleAngle,
+} from "./angle.ts";
 export { printGateReference } from "./gate-reference.ts";
 export { type CircuitBuilder, circuitBuilder } from "./builder.ts";
 export { bindCircuit, type ParameterValues } from "./bind.ts";

@@ -55,7 +55,7 @@ describe.skipIf(expectedFile === undefined)("QASMBench", () => {
       expect(parseQasm3(printQasm3(circuit))).toEqual(circuit);
       expect(parseCircuitJson(printCircuitJson(circuit))).toEqual(circuit);
       for (const dialect of ["originir", "originir2"] as const) {
-        expectSameOutcomes(parseOriginir(printOriginir(circuit, { dialect })), found);
+        expectSameOutcomes(parseOriginir(printOriginir(circuit, { dialect }), { dialect }), found);
       }
     },
   );

@@ -122,7 +122,7 @@ function parseAs(format: CircuitFormat, text: string, options: ReadCircuitOption
       return parseQasm3(text, { fileName, resolveInclude, inputs, maxOperations });
     case "originir":
     case "originir2":
-      return parseOriginir(text, { fileName, maxOperations });
+      return parseOriginir(text, { fileName, maxOperations, dialect: format });
     case "json":
       return parseCircuitJson(text, { fileName });
     default:

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { type Issue, QtuneError } from "@qtune/base";
+import { addAngles, scaleAngle } from "../angle.ts";
 import { circuitBuilder } from "../builder.ts";
 import type { Circuit, Operation } from "../circuit.ts";
 import { gateTable } from "../gate-table.ts";
-import { matrixDistance, matrixFrom } from "../matrix.ts";
+import { matrixDistance } from "../matrix.ts";
 import { referenceDistribution } from "../reference-run.ts";
 import { circuitUnitary } from "../unitary.ts";
 import { detectOriginirDialect, parseOriginir } from "./parse.ts";
@@ -26,7 +27,7 @@ function issuesOf(text: string): readonly Issue[] {
 }
 
 function expectRoundTrip(circuit: Circuit, dialect: OriginirDialect): void {
-  expect(parseOriginir(printOriginir(circuit, { dialect }))).toEqual(circuit);
+  expect(parseOriginir(printOriginir(circuit, { dialect }), { dialect })).toEqual(circuit);
 }
 
 describe.each(dialects)("%s", (dialect) => {
@@ -53,7 +54,7 @@ describe.each(dialects)("%s", (dialect) => {
         .build();
       const text = printOriginir(circuit, { dialect, native: true });
       expect(text).not.toMatch(/QGATE/);
-      const again = circuitUnitary(parseOriginir(text));
+      const again = circuitUnitary(parseOriginir(text, { dialect }));
       const [first = 0] = [...again.re.keys()].filter(
         (i) => Math.hypot(again.re[i]!, again.im[i]!) > 0.3,
       );
@@ -61,7 +62,7 @@ describe.each(dialects)("%s", (dialect) => {
       const phase =
         Math.atan2(before.im[first]!, before.re[first]!) -
         Math.atan2(again.im[first]!, again.re[first]!);
-      const turned = circuitUnitary({ ...parseOriginir(text), globalPhase: phase });
+      const turned = circuitUnitary({ ...parseOriginir(text, { dialect }), globalPhase: phase });
       expect(matrixDistance(turned, before)).toBeLessThan(1e-12);
     },
   );
@@ -95,7 +96,7 @@ describe.each(dialects)("%s", (dialect) => {
       .gate("X", [0], [], { controls: [{ qubit: 1, value: 0 }] })
       .gate("SWAP", [0, 2], [], { power: 3, controls: [{ qubit: 1, value: 1 }] })
       .build();
-    const again = parseOriginir(printOriginir(circuit, { dialect }));
+    const again = parseOriginir(printOriginir(circuit, { dialect }), { dialect });
     expect(matrixDistance(circuitUnitary(again), circuitUnitary(circuit))).toBeLessThan(1e-9);
   });
 
@@ -150,7 +151,9 @@ describe.each(dialects)("%s", (dialect) => {
       .measure(1, 1)
       .measure(2, 3)
       .build();
-    const again = referenceDistribution(parseOriginir(printOriginir(circuit, { dialect })));
+    const again = referenceDistribution(
+      parseOriginir(printOriginir(circuit, { dialect }), { dialect }),
+    );
     for (const [key, p] of referenceDistribution(circuit))
       expect(again.get(key)).toBeCloseTo(p, 12);
   });
@@ -271,17 +274,35 @@ describe("reading", () => {
     ]);
   });
 
-  test("RZX lists the qubits the other way round, ISWAP and its kin keep their signs", () => {
-    expect(program("RZX q[0],q[1],(0.5)").operations[0]).toMatchObject({
-      gate: "RZX",
-      qubits: [1, 0],
-    });
-    const twice = circuitUnitary(
-      program("SQISWAP q[0],q[1]\nSQISWAP q[0],q[1]\nISWAP q[0],q[1]", 2, 0),
-    );
-    expect(
-      matrixDistance(twice, matrixFrom([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1])),
-    ).toBeLessThan(1e-12);
+  test("ISWAP has +i, SQISWAP +i in QPanda3 and −i in QPanda2, whichever it looks like", () => {
+    const twice = "SQISWAP q[0],q[1]\nSQISWAP q[0],q[1]";
+    const text = `QINIT 2\nCREG 1\n${twice}`;
+    const iswap = circuitUnitary(program("ISWAP q[0],q[1]", 2, 0));
+    const inverse = circuitUnitary(program("DAGGER\nISWAP q[0],q[1]\nENDDAGGER", 2, 0));
+    for (const [circuit, wanted] of [
+      [parseOriginir(text), iswap],
+      [parseOriginir(text, { dialect: "originir2" }), inverse],
+      [parseOriginir(`${text}\nNOT q[0]\nNOT q[0]`), inverse],
+      [parseOriginir(`${text}\nNOT q[0]\nNOT q[0]`, { dialect: "originir" }), iswap],
+    ] as const)
+      expect(matrixDistance(circuitUnitary(circuit), wanted)).toBeLessThan(1e-12);
+  });
+
+  test("QPanda3 ignores what follows a binary minus in a definition, and refuses names of its own gates", () => {
+    const inner = circuitBuilder(1);
+    const [a, b] = [inner.parameter("a"), inner.parameter("b")];
+    const angle = addAngles(scaleAngle(a, 0.5), addAngles(scaleAngle(b, -0.5), -1));
+    const circuit = circuitBuilder(1)
+      .define("sdg", inner.rx(angle, 0).build())
+      .gate("sdg", [0], [1, 2])
+      .gate("SDG", [0])
+      .build();
+    const text = printOriginir(circuit);
+    expect(text).toContain("RX a0,(0.5*a+-0.5*b+-1)");
+    expect(text).not.toMatch(/^QGATE sdg\b/im);
+    expect(printOriginir(circuit, { dialect: "originir2" })).toContain("(0.5*a-0.5*b-1)");
+    const again = circuitUnitary(parseOriginir(text));
+    expect(matrixDistance(again, circuitUnitary(circuit))).toBeLessThan(1e-12);
   });
 
   test("CONTROL and DAGGER blocks nest", () => {

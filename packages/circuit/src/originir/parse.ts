@@ -49,6 +49,8 @@ export interface OriginirOptions {
   readonly maxOperations?: number | undefined;
   /** What a loop may do at most when it runs; the language has no bound. Default 1024. */
   readonly maxIterations?: number | undefined;
+  /** Decides which SQISWAP is meant; blocks and names of both are read. Default: what the text looks like. */
+  readonly dialect?: "originir" | "originir2" | undefined;
 }
 
 type Frame =
@@ -103,6 +105,7 @@ interface Reader {
   depth: number;
   readonly cursor: Cursor;
   readonly lists: QubitLists;
+  readonly gates: GatesByKey;
 }
 
 interface Definition {
@@ -121,19 +124,25 @@ const maxTerms = 1000;
 const maxSize = 1_000_000;
 const noAngles: readonly Angle[] = [];
 
-/** Names of both dialects; own spellings need their definition. */
-const gatesByKey: ReadonlyMap<string, { readonly gate: Gate; readonly reversed: boolean }> =
-  new Map(
-    gateTable.flatMap((gate) =>
-      (["originir2", "originir"] as const).flatMap((format) =>
+type GatesByKey = ReadonlyMap<string, { readonly gate: Gate; readonly power: 1 | -1 }>;
+
+/** Names of both dialects, the last one's meaning where they differ; own spellings need their definition. */
+function mapGates(...formats: readonly ("originir" | "originir2")[]): GatesByKey {
+  return new Map(
+    formats.flatMap((format) =>
+      gateTable.flatMap((gate) =>
         [gate.spellings[format], ...(gate.aliases[format] ?? [])]
           .filter((spelling) => spelling.origin !== "own")
-          .map(
-            (spelling) => [spelling.name, { gate, reversed: spelling.reversed === true }] as const,
-          ),
+          .map(({ name, inverse }) => [name, { gate, power: inverse === true ? -1 : 1 }] as const),
       ),
     ),
   );
+}
+
+const gatesOf = {
+  originir: mapGates("originir2", "originir"),
+  originir2: mapGates("originir", "originir2"),
+};
 
 /**
  * Reads a program of either dialect.
@@ -167,6 +176,7 @@ export function parseOriginir(text: string, options: OriginirOptions = {}): Circ
     depth: 0,
     cursor: { at: 0 },
     lists: createQubitLists(),
+    gates: gatesOf[options.dialect ?? guessDialect(text)],
   };
   readLines(reader);
   if (!reader.begun && source.issues.length === 0) {
@@ -213,6 +223,11 @@ export function detectOriginirDialect(text: string): "originir" | "originir2" {
     : "originir";
 }
 
+/** The dialect of a text in which it matters. */
+function guessDialect(text: string): "originir" | "originir2" {
+  return text.includes("SQISWAP") ? detectOriginirDialect(text) : "originir";
+}
+
 function readLines(reader: Reader): void {
   const { text, source } = reader;
   let at = text.charCodeAt(0) === 0xfeff ? 1 : 0;
@@ -248,7 +263,7 @@ function readQuickLine(reader: Reader, offset: number): number | undefined {
   const word = readName(text, cursor);
   if (word === "" || !reader.begun || text.charCodeAt(cursor.at) !== 32) return undefined;
   const defined = reader.definitions.get(word);
-  const known = defined?.gate === undefined ? gatesByKey.get(word) : undefined;
+  const known = defined?.gate === undefined ? reader.gates.get(word) : undefined;
   const gate = defined?.gate ?? (defined === undefined ? known?.gate : undefined);
   if (gate === undefined || formals(reader) !== undefined) return undefined;
   const qubits: number[] = [];
@@ -269,8 +284,8 @@ function readQuickLine(reader: Reader, offset: number): number | undefined {
   if (qubits.length !== gate.qubits || angles?.length !== gate.angles.length) return undefined;
   if (text.charCodeAt(cursor.at) === 13) cursor.at += 1;
   if (cursor.at < text.length && text.charCodeAt(cursor.at) !== 10) return undefined;
-  if (known?.reversed === true) qubits.reverse();
-  add(reader, { kind: "gate", gate: gate.name, qubits: lists.of(qubits), angles }, offset, word);
+  const operation: Operation = { kind: "gate", gate: gate.name, qubits: lists.of(qubits), angles };
+  add(reader, known?.power === -1 ? { ...operation, power: -1 } : operation, offset, word);
   return cursor.at + 1;
 }
 
@@ -910,11 +925,11 @@ function readAngles(reader: Reader, where: string): readonly Angle[] {
 
 function readGate(reader: Reader, word: string, offset: number): void {
   const defined = reader.definitions.get(word);
-  const known = defined?.gate === undefined ? gatesByKey.get(word) : undefined;
+  const known = defined?.gate === undefined ? reader.gates.get(word) : undefined;
   const gate = defined?.gate ?? known?.gate;
   if (defined === undefined && gate === undefined) {
     const near = suggest(word, [
-      ...gatesByKey.keys(),
+      ...reader.gates.keys(),
       ...reader.definitions.keys(),
       ...statementWords,
     ]);
@@ -977,13 +992,9 @@ function readGate(reader: Reader, word: string, offset: number): void {
       expected: "different qubits",
       given: "one of them twice",
     });
-  if (known?.reversed === true) list.reverse();
-  add(
-    reader,
-    { kind: "gate", gate: gate?.name ?? defined?.name ?? word, qubits: list, angles },
-    offset,
-    word,
-  );
+  const name = gate?.name ?? defined?.name ?? word;
+  const operation: Operation = { kind: "gate", gate: name, qubits: list, angles };
+  add(reader, known?.power === -1 ? { ...operation, power: -1 } : operation, offset, word);
 }
 
 function openDefinition(reader: Reader, offset: number): void {
@@ -996,7 +1007,7 @@ function openDefinition(reader: Reader, offset: number): void {
       expected: "QGATE outside of other blocks",
       given: "one inside",
     });
-  const spellings = gatesByKey.get(name)?.gate.spellings;
+  const spellings = reader.gates.get(name)?.gate.spellings;
   const isOfBoth =
     spellings?.originir.origin === "language" && spellings.originir2.origin === "language";
   if (

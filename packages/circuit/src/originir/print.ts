@@ -18,9 +18,10 @@ import { findGate } from "../gate-table.ts";
 import { bodiesOf } from "../rewrite.ts";
 import { inOrder } from "../text/definition-order.ts";
 import { createNameMaker, type NameMaker } from "../text/names.ts";
-import { originirNumbers, printAngle } from "../text/number-text.ts";
+import { originirNumbers, printAngle, qpanda3Numbers } from "../text/number-text.ts";
 import { ownBody, ownGatesFor } from "../text/own-definitions.ts";
 import { createPortions, type Portions } from "../text/portions.ts";
+import { hasModifiers, withoutModifiers } from "../text/without-modifiers.ts";
 import { originirKeywords, phaseGate } from "./keywords.ts";
 
 /** A generation of OriginIR: `originir` is QPanda3, `originir2` is QPanda2. */
@@ -35,6 +36,8 @@ export interface OriginirPrintOptions {
    */
   readonly native?: boolean;
 }
+
+const wellFormed = /^[A-Za-z][A-Za-z0-9_]*$/;
 
 interface Printer {
   readonly dialect: OriginirDialect;
@@ -73,7 +76,7 @@ export function printOriginir(circuit: Circuit, options: OriginirPrintOptions = 
       "a circuit without qubits",
       "QINIT takes at least 1",
     );
-  const simple = native ? nativeCircuit(circuit, dialect) : circuit;
+  const simple = native ? nativeCircuit(circuit, dialect) : sayableCircuit(circuit, dialect);
   const qubits = Array.from({ length: simple.qubits }, (_, index) => `q[${index}]`);
   const printer: Printer = {
     dialect,
@@ -81,8 +84,8 @@ export function printOriginir(circuit: Circuit, options: OriginirPrintOptions = 
     lines: [`QINIT ${simple.qubits}`, `CREG ${simple.clbits}`],
     gateNames: new Map(),
     names: createNameMaker(
-      (name) => /^[A-Za-z][A-Za-z0-9_]*$/.test(name) && !originirKeywords.has(name.toUpperCase()),
-      (name) => `G_${name.replace(/[^A-Za-z0-9_]/g, "_")}`,
+      (name) => wellFormed.test(name) && !originirKeywords.has(name.toUpperCase()),
+      (name) => (wellFormed.test(name) ? `${name}_` : `G_${name.replace(/[^A-Za-z0-9_]/g, "_")}`),
     ),
     qubit: (index) => qubits[index] ?? "",
     angle: (angle) => printAngle(angle, originirNumbers, (name) => name),
@@ -98,6 +101,21 @@ export function printOriginir(circuit: Circuit, options: OriginirPrintOptions = 
   const portions = createPortions();
   printOperations(printer, simple.operations, "circuit.operations", portions);
   return portions.finish(printer.lines);
+}
+
+/** QPanda3 (0.5.1) takes no DAGGER and CONTROL blocks inside of QGATE blocks: they are written out. */
+function sayableCircuit(circuit: Circuit, dialect: OriginirDialect): Circuit {
+  const { definitions } = circuit;
+  if (definitions === undefined || dialect === "originir2") return circuit;
+  const hasName = (gate: string): boolean => findGate(gate)?.spellings.originir.inverse !== true;
+  const isSayable = ({ body }: GateDefinition): boolean =>
+    !hasModifiers(body) && body.every((one) => one.kind !== "gate" || hasName(one.gate));
+  return {
+    ...circuit,
+    definitions: definitions.map((one) =>
+      isSayable(one) ? one : withoutModifiers(circuit, one, hasName),
+    ),
+  };
 }
 
 function unsayable(
@@ -128,8 +146,7 @@ function printDefinitions(printer: Printer, circuit: Circuit): void {
     printer.lines.push(`QGATE ${phaseGate} a,(alpha)`, "U4 a,(alpha,0,0,0)", "ENDQGATE");
   }
   for (const gate of ownGatesFor(printer.dialect, used)) {
-    const { name } = gate.spellings[printer.dialect];
-    printer.names.reserve(name);
+    const name = printer.names.name("own", gate.spellings[printer.dialect].name);
     printer.gateNames.set(gate.name, name);
     const parts = ownBody(printer.dialect, gate, gate.angles.map(parameterAngle));
     printDefinition(printer, name, {
@@ -175,18 +192,19 @@ function needsPhase(circuit: Circuit): boolean {
 
 function printDefinition(printer: Printer, name: string, definition: GateDefinition): void {
   const isFormal = (one: string): boolean =>
-    /^[A-Za-z][A-Za-z0-9_]*$/.test(one) && !originirKeywords.has(one.toUpperCase());
+    wellFormed.test(one) && !originirKeywords.has(one.toUpperCase());
   const locals = createNameMaker(isFormal, (one) => `p_${one.replace(/[^A-Za-z0-9_]/g, "_")}`);
   const parameters = definition.parameters.map((parameter) => locals.name("parameter", parameter));
   const qubits = Array.from({ length: definition.qubits }, (_, i) => locals.name("qubit", `a${i}`));
   printer.lines.push(
     `QGATE ${name} ${qubits.join(",")}${parameters.length === 0 ? "" : `,(${parameters.join(",")})`}`,
   );
+  const numbers = printer.dialect === "originir" ? qpanda3Numbers : originirNumbers;
   const inner: Printer = {
     ...printer,
     qubit: (index) => qubits[index] ?? "",
     angle: (angle) =>
-      printAngle(angle, originirNumbers, (parameter) => locals.name("parameter", parameter)),
+      printAngle(angle, numbers, (parameter) => locals.name("parameter", parameter)),
     width: definition.qubits,
   };
   const phase = definition.globalPhase ?? 0;
@@ -205,7 +223,7 @@ function printOperations(
     portions?.fold(printer.lines);
     const operation = operations[i];
     if (operation === undefined) continue;
-    if (isPlainGate(operation)) {
+    if (isPlainGate(operation) && !meansInverse(printer, operation)) {
       printPlainGate(printer, operation);
       continue;
     }
@@ -235,6 +253,11 @@ function isPlainGate(operation: Operation): operation is GateOperation {
     (operation.controls === undefined || operation.controls.length === 0) &&
     (operation.power === undefined || operation.power === 1)
   );
+}
+
+/** The dialect's gate of this name is the inverse. */
+function meansInverse(printer: Printer, { gate }: GateOperation): boolean {
+  return findGate(gate)?.spellings[printer.dialect].inverse === true;
 }
 
 function controlsOf(operation: Operation): readonly Control[] {
@@ -372,7 +395,7 @@ function printOperation(printer: Printer, operation: Operation, where: string): 
 }
 
 function printGate(printer: Printer, operation: GateOperation, where: string): void {
-  const { power = 1 } = operation;
+  const power = (operation.power ?? 1) * (meansInverse(printer, operation) ? -1 : 1);
   if (power !== 1 && power !== -1) return printExpanded(printer, operation, where);
   if (power === -1) printer.lines.push("DAGGER");
   printPlainGate(printer, operation);
@@ -383,11 +406,8 @@ function printPlainGate(printer: Printer, operation: GateOperation): void {
   const { gate, qubits, angles } = operation;
   const spelling = findGate(gate)?.spellings[printer.dialect];
   let line = `${printer.gateNames.get(gate) ?? spelling?.name ?? gate} `;
-  const last = qubits.length - 1;
-  for (let i = 0; i <= last; i++) {
-    const qubit = qubits[spelling?.reversed === true ? last - i : i] ?? 0;
-    line += (i === 0 ? "" : ",") + printer.qubit(qubit);
-  }
+  for (let i = 0; i < qubits.length; i++)
+    line += (i === 0 ? "" : ",") + printer.qubit(qubits[i] ?? 0);
   for (let i = 0; i < angles.length; i++)
     line += (i === 0 ? ",(" : ",") + printer.angle(angles[i] ?? 0);
   printer.lines.push(angles.length === 0 ? line : `${line})`);

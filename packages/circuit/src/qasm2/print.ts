@@ -12,6 +12,7 @@ import { createNameMaker, type NameMaker } from "../text/names.ts";
 import { printAngle, qasm2Numbers } from "../text/number-text.ts";
 import { ownBody, ownGatesFor } from "../text/own-definitions.ts";
 import { createPortions } from "../text/portions.ts";
+import { hasModifiers, withoutModifiers } from "../text/without-modifiers.ts";
 
 const keywords: ReadonlySet<string> = new Set([
   "OPENQASM",
@@ -65,7 +66,7 @@ interface Printer {
  *         than `register == number`, delays, assignments.
  */
 export function printQasm2(circuit: Circuit): string {
-  const simple = withoutModifiers(circuit);
+  const simple = withGatesOnly(circuit);
   if (simple.parameters.length > 0) {
     throw unsayable(
       "circuit.parameters",
@@ -122,38 +123,16 @@ function unsayable(where: string, what: string, hint: string): QtuneError {
 }
 
 /** Writes out controls, powers and dense unitaries; keeps definitions where they need no such thing. */
-function withoutModifiers(circuit: Circuit): Circuit {
-  const definitions = (circuit.definitions ?? []).map((definition) => {
-    if (!needsExpansion(definition.body)) return definition;
-    const body = expandCircuit(
-      { ...circuit, clbits: 0, qubits: definition.qubits, operations: definition.body },
-      { keepDefinitions: true },
-    );
-    return { ...definition, body: body.operations };
-  });
-  if (!needsExpansion(circuit.operations)) return { ...circuit, definitions };
+function withGatesOnly(circuit: Circuit): Circuit {
+  const definitions = (circuit.definitions ?? []).map((definition) =>
+    hasModifiers(definition.body) ? withoutModifiers(circuit, definition) : definition,
+  );
+  if (!hasModifiers(circuit.operations)) return { ...circuit, definitions };
   return {
     ...circuit,
     operations: expandCircuit(circuit, { keepDefinitions: true }).operations,
     definitions,
   };
-}
-
-function needsExpansion(operations: readonly Operation[]): boolean {
-  return operations.some((operation) => {
-    switch (operation.kind) {
-      case "gate":
-        return (operation.power ?? 1) !== 1 || (operation.controls ?? []).length > 0;
-      case "unitary":
-        return true;
-      case "phase":
-        return (operation.controls ?? []).length > 0;
-      case "if":
-        return needsExpansion(operation.then) || needsExpansion(operation.else ?? []);
-      default:
-        return false;
-    }
-  });
 }
 
 function printDefinitions(printer: Printer): void {

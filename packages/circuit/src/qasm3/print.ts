@@ -15,6 +15,7 @@ import type {
 } from "../circuit.ts";
 import { operationQubits } from "../analysis.ts";
 import { expandCircuit } from "../expand.ts";
+import type { Gate } from "../gate.ts";
 import { findGate, gateTable } from "../gate-table.ts";
 import { bodiesOf } from "../rewrite.ts";
 import { inOrder } from "../text/definition-order.ts";
@@ -220,10 +221,11 @@ function printDefinitions(printer: Printer): void {
     const { name } = gate.spellings.qasm3;
     printer.names.reserve(name);
     printer.gateNames.set(gate.name, name);
-    const parts = ownBody("qasm3", gate, gate.angles.map(parameterAngle));
+    const parameters = importableNames(gate);
+    const parts = ownBody("qasm3", gate, parameters.map(parameterAngle));
     printDefinition(printer, name, {
       name,
-      parameters: gate.angles,
+      parameters,
       qubits: gate.qubits,
       globalPhase: parts.globalPhase,
       body: parts.steps.map((step): Operation => ({ kind: "gate", ...step })),
@@ -235,6 +237,15 @@ function printDefinitions(printer: Printer): void {
     printer.lines.push(...nameAnnotation(name, definition.name));
     printDefinition(printer, name, definition);
   }
+}
+
+/**
+ * Names of the angles in alphabetical order, in which qiskit_qasm3_import (0.6.0) takes the values of a call, and of this
+ * gate alone, as it refuses a call whose values mention a name of the called gate.
+ */
+function importableNames({ name, angles }: Gate): readonly string[] {
+  const isSorted = angles.every((angle, i) => i === 0 || (angles[i - 1] ?? "") < angle);
+  return isSorted ? angles : angles.map((_, i) => `${name.toLowerCase()}_${i}`);
 }
 
 /** Gates that are written for operations, in the names of the table and of the definitions. */

@@ -8,11 +8,15 @@ export interface NumberStyle {
   readonly exponent: "point" | "plain" | "free";
   /** Write multiples of π as such. */
   readonly usePi: boolean;
+  /** Write `a+-b` for `a-b`. */
+  readonly addsNegatives?: true;
 }
 
 export const qasm2Numbers: NumberStyle = { pi: "pi", exponent: "point", usePi: true };
 export const qasm3Numbers: NumberStyle = { pi: "pi", exponent: "free", usePi: true };
 export const originirNumbers: NumberStyle = { pi: "PI", exponent: "plain", usePi: false };
+/** QPanda3 (0.5.1) leaves out in definitions what stands behind a binary minus. */
+export const qpanda3Numbers: NumberStyle = { ...originirNumbers, addsNegatives: true };
 
 const denominators = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 64, 128, 256, 512, 1024] as const;
 
@@ -81,12 +85,14 @@ export function printAngle(
   let text = "";
   for (const { parameter, coefficient } of angle.terms) {
     const size = Math.abs(coefficient);
-    const sign = coefficient < 0 ? "-" : text === "" ? "" : "+";
+    const minus = style.addsNegatives === true && text !== "" ? "+-" : "-";
+    const sign = coefficient < 0 ? minus : text === "" ? "" : "+";
     text += `${sign}${size === 1 ? "" : `${printNumber(size, style)}*`}${name(parameter)}`;
   }
   if (angle.constant !== 0 || text === "") {
     const constant = printNumber(angle.constant, style);
-    text += constant.startsWith("-") || text === "" ? constant : `+${constant}`;
+    const joins = text !== "" && (style.addsNegatives === true || !constant.startsWith("-"));
+    text += joins ? `+${constant}` : constant;
   }
   return text;
 }

@@ -3,7 +3,7 @@
  * definition by name and body, so that reading what was printed gives the table gate back; a gate of the user's own
  * with the same name and another body stays what it is.
  */
-import { type Angle, equalAngles, parameterAngle, scaleAngle } from "../angle.ts";
+import { addAngles, type Angle, equalAngles, parameterAngle, scaleAngle } from "../angle.ts";
 import type { GateDefinition, Operation } from "../circuit.ts";
 import type { Decomposition, Gate, GateFormat } from "../gate.ts";
 import { gateTable } from "../gate-table.ts";
@@ -11,9 +11,15 @@ import { gateTable } from "../gate-table.ts";
 /** Returns the body that stands for a gate in a format that lacks it; its gates may be own ones again. */
 export function ownBody(format: GateFormat, gate: Gate, angles: readonly Angle[]): Decomposition {
   if (format === "qasm3" && gate.name === "U3") {
+    // without U, whose phase readers disagree about
+    const [theta = 0, phi = 0, lambda = 0] = angles;
     return {
-      steps: [{ gate: "U", qubits: [0], angles }],
-      globalPhase: scaleAngle(angles[0] ?? 0, -0.5),
+      steps: [
+        { gate: "RZ", qubits: [0], angles: [lambda] },
+        { gate: "RY", qubits: [0], angles: [theta] },
+        { gate: "RZ", qubits: [0], angles: [phi] },
+      ],
+      globalPhase: scaleAngle(addAngles(phi, lambda), 0.5),
     };
   }
   const parts = gate.decomposition?.(angles) ?? { steps: [], globalPhase: 0 };
