@@ -52,6 +52,21 @@ function chain(qubits: number, times = 1): string {
   return `OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[${qubits}];\ncreg c[${qubits}];\n${body}\nmeasure q -> c;\n`;
 }
 
+describe("a conversion", () => {
+  test("to native gates is for OriginIR", async () => {
+    const file = write("small.qasm", chain(2));
+    const args = ["circuit", "convert", file, "--native", "--to"];
+    const { exit, issues } = await failureOf(...args, "qasm3");
+    expect(exit).toBe(2);
+    expect(issues).toMatchObject([{ where: "--native", expected: "--to originir or originir2" }]);
+    printed = "";
+    process.exitCode = 0;
+    await runCommandLine([...args, "originir"], new AbortController().signal);
+    expect(process.exitCode).toBe(0);
+    expect(printed).toMatch(/^QINIT 2\nCREG 2\nCNOT /);
+  });
+});
+
 describe("a circuit", () => {
   test.each([["run"], ["compile"]])(
     "wider than every region: %s says which fits",

@@ -1,11 +1,13 @@
 import type { Command } from "commander";
 import { QtuneError } from "@qtune/base";
 import {
+  type Circuit,
   type CircuitFormat,
   circuitFormats,
   circuitStats,
   drawCircuit,
   printCircuit,
+  printOriginir,
 } from "@qtune/circuit";
 import { measureAllIfNone } from "@qtune/emulator";
 import { compileCircuit, nativeCircuit } from "@qtune/transpiler";
@@ -45,16 +47,30 @@ function reading(command: Command): Command {
 function addConvert(circuit: Command, signal: AbortSignal): void {
   const command = reading(
     circuit.command("convert").description("prints a circuit in another format"),
-  ).requiredOption("--to <format>", circuitFormats.join(", "), choiceOption(circuitFormats));
-  defineAction<ReadOptions & { to: CircuitFormat }>(
+  )
+    .requiredOption("--to <format>", circuitFormats.join(", "), choiceOption(circuitFormats))
+    .option(
+      "--native",
+      "OriginIR: only gates that the dialect has, without definitions and phases",
+    );
+  defineAction<ReadOptions & { to: CircuitFormat; native?: boolean }>(
     command,
     signal,
     async ([file = ""], options, { output }) => {
       const { circuit: read, format } = await openCircuit(file, options);
-      const text = printCircuit(read, options.to);
+      const text = printAs(read, options.to, options.native === true);
       output.result({ from: format, to: options.to, text }, () => text.trimEnd());
     },
   );
+}
+
+function printAs(circuit: Circuit, format: CircuitFormat, native: boolean): string {
+  if (!native) return printCircuit(circuit, format);
+  if (format === "originir" || format === "originir2")
+    return printOriginir(circuit, { dialect: format, native });
+  throw QtuneError.fromIssues([
+    { where: "--native", expected: "--to originir or originir2", given: `--to ${format}` },
+  ]);
 }
 
 function addShow(circuit: Command, signal: AbortSignal): void {
