@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { QtuneError } from "@qtune/base";
+import { addBench } from "./commands/bench.ts";
 import { addChip } from "./commands/chip.ts";
 import { addCircuit } from "./commands/circuit.ts";
 import { addData } from "./commands/data.ts";
@@ -30,6 +31,7 @@ const groups: readonly AddCommands[] = [
   addChip,
   addDevice,
   addTrainer,
+  addBench,
   addDoctor,
 ];
 
