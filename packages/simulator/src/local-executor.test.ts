@@ -415,6 +415,32 @@ describe("other circuits", () => {
 describe("bad input", () => {
   const circuit = ringAnsatz({ n: 4, layers: 1 });
   const batch = batchOf(circuit, 2, "bad", allPauliZ(4));
+  const steep: Circuit = {
+    qubits: 4,
+    clbits: 0,
+    parameters: [{ name: "x", role: "row" }],
+    operations: [
+      {
+        kind: "gate",
+        gate: "RY",
+        qubits: [0],
+        angles: [{ constant: 0, terms: [{ parameter: "x", coefficient: 2 ** 50 }] }],
+      },
+    ],
+  };
+
+  test("a value is refused by gradients too, and beyond the batched engine", async () => {
+    const wide = { ...steep, qubits: 16 };
+    const given = {
+      circuit: wide,
+      shared: new Float64Array(0),
+      rows: Float64Array.of(1e10),
+      B: 1,
+      observables: allPauliZ(1),
+    };
+    await expect(exact.vjp(given, Float64Array.of(1))).rejects.toThrow(/at most 2\^53 radian/);
+    await expect(exact.run(given)).rejects.toMatchObject({ code: "invalid_argument" });
+  });
 
   test.each([
     [
@@ -434,6 +460,18 @@ describe("bad input", () => {
       { ...batch, shared: new Float64Array(3) },
       {},
       /batch.shared: expected 16 values/,
+    ],
+    [
+      "a value that makes no angle",
+      { ...batch, rows: batch.rows.map((x, i) => (i === 5 ? 1e300 : x)) },
+      {},
+      /batch.rows\[1\]: expected values that make angles of at most 2\^53 radian/,
+    ],
+    [
+      "a value that its coefficient makes too large",
+      { ...batch, circuit: steep, shared: new Float64Array(0), rows: Float64Array.of(1, 1e10) },
+      {},
+      /batch.rows\[1\]: expected values that make angles/,
     ],
     ["no shots", batch, { shots: 0 }, /options.shots: expected an integer from 1/],
     [

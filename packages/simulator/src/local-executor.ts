@@ -40,6 +40,7 @@ import {
   toMasks,
 } from "./batched/observable-table.ts";
 import { compileAdjoint, createAdjointEngine } from "./engines/adjoint-engine.ts";
+import { assertBoundAngles } from "./plan/check-angles.ts";
 import { type Plan, canBatch, compilePlan, splitMeasurements } from "./plan/plan.ts";
 import { exactDistribution, sampleCircuit, simulate } from "./run/simulate.ts";
 import { countIndices, bitString, sampleIndices } from "./sampling.ts";
@@ -305,6 +306,7 @@ class LocalExecutor implements Executor {
     const precision = this.#precisionOf(options);
     await using engine = createAdjointEngine(circuit.qubits, { precision, threads, memoryBytes });
     const plan = compileAdjoint({ ...circuit, operations: unitary });
+    assertBoundAngles(plan.slots, batch);
     const K = observables.length;
     const shared = new Float64Array(B * plan.Ps);
     const rows = new Float64Array(B * plan.Pr);
@@ -366,6 +368,7 @@ class LocalExecutor implements Executor {
     assertInteger(batch.B, { min: 1, max: maxRows }, "batch.B");
     const plan = this.#planOf(batch);
     this.#checkRows(batch, options);
+    assertBoundAngles(plan.slots, batch);
     return plan;
   }
 

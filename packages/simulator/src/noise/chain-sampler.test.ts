@@ -126,7 +126,7 @@ describe("noisy matrix product states", () => {
     "follow the density matrix on random program %s",
     async (seed) => {
       const program = randomProgram(seed, 0);
-      const shots = 1500;
+      const shots = 600;
       const { counts, droppedWeight } = await sample(program, shots);
       // 7 degrees of freedom: 31.8 is exceeded with probability 4e-5; four programs with fixed seeds.
       expect(chiSquare(counts, await noisyDistribution(program), shots)).toBeLessThan(31.8);
@@ -136,7 +136,7 @@ describe("noisy matrix product states", () => {
 
   test("follow the density matrix under detuning", async () => {
     const program = randomProgram("detuned", 0.004);
-    const shots = 1500;
+    const shots = 600;
     const { counts } = await sample(program, shots);
     // As above; the quadrature error of 64 vectors adds little.
     expect(chiSquare(counts, await noisyDistribution(program), shots)).toBeLessThan(31.8);

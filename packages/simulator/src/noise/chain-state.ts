@@ -467,7 +467,7 @@ function transposeBoth({ re, im }: Planes, rows: number): Planes {
 }
 
 /**
- * Orthonormal vectors that span given ones (Gram and Schmidt, twice): v_j = Σ_k r[j, k] q_k; those that depend on others get
+ * Orthonormal vectors that span given ones (Gram and Schmidt; a second time where the first has cancelled much): v_j = Σ_k r[j, k] q_k; those that depend on others get
  * none of their own.
  *
  * Shapes: vectors [count, length]; q [rank, length]; r [count, rank].
@@ -493,7 +493,9 @@ function orthonormalise(
   for (let j = 0; j < count; j++) {
     vr.set(vectors.re.subarray(j * length, (j + 1) * length));
     vi.set(vectors.im.subarray(j * length, (j + 1) * length));
-    for (let pass = 0; pass < 2; pass++) {
+    let norm = lengthOf(vr, vi);
+    for (let pass = 0, before = 2 * norm; pass < 2 && norm < 0.7 * before; pass++) {
+      before = norm;
       for (let k = 0; k < rank; k++) {
         const at = k * length;
         let [sr, si] = [0, 0];
@@ -510,10 +512,8 @@ function orthonormalise(
         r.re[j * most + k]! += sr;
         r.im[j * most + k]! += si;
       }
+      norm = lengthOf(vr, vi);
     }
-    let square = 0;
-    for (let i = 0; i < length; i++) square += vr[i]! ** 2 + vi[i]! ** 2;
-    const norm = Math.sqrt(square);
     if (rank === most || norm <= dependent * longest) continue;
     for (let i = 0; i < length; i++) {
       q.re[rank * length + i] = vr[i]! / norm;
@@ -534,6 +534,12 @@ function orthonormalise(
     q: { re: q.re.subarray(0, rank * length), im: q.im.subarray(0, rank * length) },
     r: { re: narrow(r.re), im: narrow(r.im) },
   };
+}
+
+function lengthOf(re: Float64Array, im: Float64Array): number {
+  let square = 0;
+  for (let i = 0; i < re.length; i++) square += re[i]! * re[i]! + im[i]! * im[i]!; // as many
+  return Math.sqrt(square);
 }
 
 /** The vector of a value, continued through a site, and its weight. */

@@ -15,7 +15,7 @@ function randomProgram(seed: string, sigma: number): NoisyProgram {
     const other = (qubit + 1 + random.nextBelow(2)) % 3;
     steps.push(pulse(qubit, 3 * random.nextUniform(), 6 * random.nextUniform()));
     steps.push({ kind: "detuning", qubit, durationNs: 50 * random.nextUniform() });
-    const kind = random.nextBelow(6);
+    const kind = random.nextBelow(8);
     if (kind === 0) steps.push(relaxation(qubit, 0.1 * random.nextUniform(), 0.05, 0.1));
     if (kind === 1)
       steps.push({ kind: "pauli", qubits: [qubit], probabilities: [0.9, 0.03, 0.05, 0.02] });
@@ -27,6 +27,8 @@ function randomProgram(seed: string, sigma: number): NoisyProgram {
       });
     if (kind === 3) steps.push(diagonal(qubit, other, [0.1, 0.4, -0.2, 3]));
     if (kind === 4) steps.push({ kind: "kraus", qubits: [qubit], operators: leakage(0.08) });
+    if (kind === 6) steps.push({ kind: "reset", qubit });
+    if (kind === 7) steps.push({ kind: "kraus", qubits: [qubit], operators: crossed });
     if (kind === 5)
       steps.push({
         kind: "unitary",
@@ -92,6 +94,14 @@ function relaxation(qubit: number, damping: number, lost: number, population: nu
     operators: operators.map((re) => ({ re, im: [0, 0, 0, 0] })),
   };
 }
+
+/** No operator is diagonal and can be undone: 1 falls and 0 rises, each into the other with a phase of its own. */
+const crossed = [
+  [0, 0.8, 0, 0],
+  [0, 0, 0, 0.6],
+  [0.6, 0, 0, 0],
+  [0, 0, 0.8, 0],
+].map((re) => ({ re, im: [0, 0, 0, 0] }));
 
 function leakage(share: number): { re: number[]; im: number[] }[] {
   const half = Math.sqrt(share / 2);

@@ -4,12 +4,13 @@
  * calls and a tape that fills in the parameters; the programs of a batch only run the tape.
  *
  * What is diagonal on one qubit stays pending: phases of pulses and gates, detuning, the damping of no-jump operators.
- * A two-qubit diagonal leaves only its conditional phase. Left out: channels of two qubits other than Pauli mixtures,
- * resets, and channels whose no-jump operator is not diagonal; such programs run shot by shot.
+ * A two-qubit diagonal leaves only its conditional phase. Resets, and channels without a diagonal no-jump operator, jump in
+ * every row. Left out: channels of two qubits other than Pauli mixtures; such programs run shot by shot.
  */
 import type { NoisyProgram, NoisyReadout, NoisyStep } from "@qtune/chip";
 import { type KernelName, kernelNames, operationWords, place } from "@qtune/kernels";
 import { type JumpChannel, type Turn, splitJumps, splitTurn } from "./one-qubit.ts";
+import { type Operator, krausOperators, stepQubits } from "./step-operator.ts";
 
 /** The registers of a trajectory program. */
 export const trajectoryRegisters = {
@@ -94,6 +95,11 @@ interface OpenTurn {
   readonly at: number;
 }
 
+type ChannelStep = Extract<NoisyStep, { kind: "kraus" | "reset" }>;
+
+/** Most jumps that happen in every row: each may halve the norm, which float32 bears some 100 times. */
+const maxSureJumps = 48;
+
 class TrajectoryCompiler {
   readonly #program: NoisyProgram;
   readonly #W: number;
@@ -110,6 +116,7 @@ class TrajectoryCompiler {
   readonly #parameters: number[] = [0, 0];
   readonly #constants: number[] = [];
   #sites = 0;
+  #sureJumps = 0;
   #tape: number[] = [];
   #turns: OpenTurn[] = [];
   readonly #stored = new Map<Float64Array, number>();
@@ -126,7 +133,7 @@ class TrajectoryCompiler {
     this.#delta = 2 * this.#plane;
     this.#sitesAt = this.#delta + 8 * W * (program.qubits + (program.qubits % 2));
     const mostSites = program.steps.filter(
-      ({ kind }) => kind === "pauli" || kind === "kraus",
+      ({ kind }) => kind === "pauli" || kind === "kraus" || kind === "reset",
     ).length;
     this.#scratch = this.#sitesAt + 64 * Math.ceil(mostSites / 16);
     const sigmas = this.#store(program.detuningSigmaRadPerNs);
@@ -159,9 +166,8 @@ class TrajectoryCompiler {
       case "pauli":
         return this.#addPauli(step);
       case "kraus":
-        return this.#addChannel(step);
       case "reset":
-        return false;
+        return this.#addChannel(step);
       default:
         return step satisfies never;
     }
@@ -307,11 +313,11 @@ class TrajectoryCompiler {
     return true;
   }
 
-  #addChannel(step: Extract<NoisyStep, { kind: "kraus" }>): boolean {
-    if (step.qubits.length !== 1) return false;
+  #addChannel(step: ChannelStep): boolean {
+    const [qubit = 0, other] = stepQubits(step);
+    if (other !== undefined) return false;
     const channel = knownChannel(step, this.#W);
-    if (channel === undefined) return false;
-    const [qubit = 0] = step.qubits;
+    if (channel.site[0] === 1 && ++this.#sureJumps > maxSureJumps) return false;
     const { ratioRe, ratioIm } = channel;
     if (channel.site.length > 0)
       this.#site("jumpSite", [this.#program.qubits, qubit], channel.site);
@@ -520,22 +526,24 @@ interface KnownChannel {
 }
 
 // Steps are shared by the programs of a chip, so what a step is needs to be found once for a number of rows.
-const channels = new WeakMap<NoisyStep, { W: number; channel: KnownChannel | undefined }>();
+const channels = new WeakMap<NoisyStep, { W: number; channel: KnownChannel }>();
 const pauliSites = new WeakMap<NoisyStep, { W: number; site: Float64Array }>();
 
-function knownChannel(
-  step: Extract<NoisyStep, { kind: "kraus" }>,
-  W: number,
-): KnownChannel | undefined {
+function knownChannel(step: ChannelStep, W: number): KnownChannel {
   const known = channels.get(step);
   if (known?.W === W) return known.channel;
-  const channel = describeChannel(splitJumps(step.operators), W);
+  const operators = krausOperators(step, []);
+  const channel = describeChannel(splitJumps(operators) ?? jumpAlways(operators), W);
   channels.set(step, { W, channel });
   return channel;
 }
 
-function describeChannel(channel: JumpChannel | undefined, W: number): KnownChannel | undefined {
-  if (channel === undefined) return undefined;
+/** A channel without a no-jump operator that can be undone: every row draws one of its operators. */
+function jumpAlways(operators: readonly Operator[]): JumpChannel {
+  return { ratioRe: 1, ratioIm: 0, largest: 1, jumps: operators };
+}
+
+function describeChannel(channel: JumpChannel, W: number): KnownChannel {
   const { largest, ratioRe, ratioIm, jumps } = channel;
   const entries = jumps.flatMap(({ re, im }) =>
     [0, 1, 2, 3].flatMap((i) => [re[i] ?? 0, im[i] ?? 0]),
