@@ -355,7 +355,7 @@ describe("what was accepted", () => {
   test("goes on after a stop, with the counts of an undisturbed run", async () => {
     const folder = mkdtempSync(path.join(tmpdir(), "qtune-device-"));
     folders.push(folder);
-    const batch = ansatzBatch(600);
+    const batch = ansatzBatch(410);
     const first = await startDeviceEmulator({ chip, threads: 1, dataDirectory: folder });
     const early = createDeviceClient({ target: first.address });
     const { name } = await early.submit(batch, sampled);
@@ -368,12 +368,12 @@ describe("what was accepted", () => {
     expect(result.expectations).toEqual(
       (await createChipExecutor({ chip }).run(batch, sampled)).expectations,
     );
-    expect(result.usage.circuits).toBe(600);
+    expect(result.usage.circuits).toBe(410);
     const usage = await client.service.getUsage({ device });
     expect(usage).toMatchObject({
       principal: "anonymous",
-      circuits: 600n,
-      shots: 60_000n,
+      circuits: 410n,
+      shots: 41_000n,
       queuedCircuits: 0,
     });
   });
@@ -527,13 +527,14 @@ test.each<[string, string]>([
 });
 
 test("with a real-time clock chip time passes", async () => {
-  const emulator = await start({ clock: "real-time" });
+  const quick = { ...chip, timing: { ...chip.timing, loadMs: 500 } };
+  const emulator = await start({ chip: quick, clock: "real-time" });
   const client = connect(emulator);
   const batch = ansatzBatch(2);
   const startMs = performance.now();
   const { name } = await client.submit(batch, sampled);
   const { usage } = await client.results(name, batch);
-  expect(usage.chipSeconds).toBeGreaterThan(1);
+  expect(usage.chipSeconds).toBeGreaterThan(0.5);
   expect(performance.now() - startMs).toBeGreaterThan(usage.chipSeconds * 1000 * 0.95);
 });
 
