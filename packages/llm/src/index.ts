@@ -51,10 +51,14 @@ export {
 } from "./model/decoder-program.ts";
 export { type BaseWeights, type QuantisedKernel, type Recompute } from "./model/decoder.ts";
 export {
+  type GenerationMemoryEstimate,
+  type GenerationMemoryQuestion,
   type MemoryEstimate,
   type MemoryQuestion,
+  assertGenerationMemory,
   assertMemory,
   estimateDecoderMemory,
+  estimateGenerationMemory,
 } from "./model/memory.ts";
 export { type LinearCall, type LinearModule, type OnLinear } from "./model/on-linear.ts";
 export {

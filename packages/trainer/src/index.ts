@@ -36,7 +36,7 @@ export {
   type EvaluationResult,
   type EvaluationTarget,
 } from "./evaluate/evaluation.ts";
-export { createTargetGenerator } from "./evaluate/target-generator.ts";
+export { type ExpectedTexts, createTargetGenerator } from "./evaluate/target-generator.ts";
 export {
   type EvalConfig,
   type EvalConfigInput,

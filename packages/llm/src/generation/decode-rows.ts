@@ -43,7 +43,7 @@ const cacheLimitBytes = 2 ** 30;
 /** Logits of prompts that are scored, at once: 128 MiB. */
 const scoredLogits = 2 ** 25;
 /** Finished rows leave once they are this share of the rows under way: moving the others costs time. */
-const droppedShare = 0.25;
+const droppedShare = 0.05;
 /** Caches grow by steps of this many tokens. */
 const capacityStep = 64;
 
@@ -81,7 +81,7 @@ export async function decodeRows(loop: RowLoop, source: RowSource): Promise<void
     const fresh = isFixed && active.length > 0 ? [] : source.take(room);
     const start = active.length;
     active = active.concat(fresh);
-    const run = { loop, cache, rope: loop.rope(longest()) };
+    const run = { loop, cache, rope: loop.rope(longest()), longest: longest() };
     if (fresh.length > 0) await readPrompts(run, fresh, start);
     else if (active.length > 0) await step(run, active);
     else return;
@@ -92,6 +92,8 @@ interface Run {
   readonly loop: RowLoop;
   readonly cache: KeyValueCache;
   readonly rope: RopeTables;
+  /** Most tokens that a row under way can come to. */
+  readonly longest: number;
 }
 
 /** Drops finished rows and moves the others up, once enough have finished. */
@@ -118,6 +120,7 @@ async function step(run: Run, active: readonly Row[]): Promise<void> {
 /** Runs the prompts of rows that join, as many at a time as may pass together. */
 async function readPrompts(run: Run, rows: readonly Row[], start: number): Promise<void> {
   const { loop } = run;
+  reserve(run, start + rows.length, Math.max(...rows.map(({ promptLength }) => promptLength)));
   const scored = Math.max(1, Math.floor(scoredLogits / loop.config.vocab));
   const sizeOf = ({ promptLength, request }: Row): number =>
     request.scorePrompt === true
@@ -183,12 +186,15 @@ function keptOf(row: Row, length: number): number {
 
 function extend(run: Run, extension: Parameters<typeof extendCache>[2]): Promise<Float32Array> {
   const { ids, known, start } = extension;
-  const longest = Math.max(...ids.map(({ length }, b) => length + (known[b] ?? 0)));
   const { cache, loop } = run;
-  // Doubling, so that growing costs little beside computing.
-  const wanted = longest <= cache.capacity ? longest : Math.max(longest, 1.5 * cache.capacity);
-  cache.reserve(start + ids.length, Math.ceil(wanted / capacityStep) * capacityStep);
+  reserve(run, start + ids.length, Math.max(...ids.map((own, b) => own.length + (known[b] ?? 0))));
   return extendCache(loop.program, cache, extension, run.rope, loop.signal);
+}
+
+/** Makes room in the cache: for all rows that join at once, and by halves more than is needed, so that moving costs little. */
+function reserve({ cache, longest }: Run, rows: number, tokens: number): void {
+  const wanted = tokens <= cache.capacity ? tokens : Math.min(longest, 1.5 * tokens);
+  cache.reserve(rows, Math.ceil(wanted / capacityStep) * capacityStep);
 }
 
 function chooseTokens(run: Run, rows: readonly Row[], logits: Float32Array): void {

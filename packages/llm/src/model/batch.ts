@@ -18,12 +18,14 @@ export interface Sequence {
 
 /** Rows of several sequences, and how they lie in attention. */
 export interface RowLayout {
-  /** Real tokens. */
+  /** Rows: real tokens, those of common beginnings once where they are shared. */
   readonly N: number;
   /** Sequences. */
   readonly B: number;
   /** Longest sequence. */
   readonly T: number;
+  /** Row of each token, by sequence. */
+  readonly rowsOf: readonly Int32Array[];
   readonly feeds: Readonly<Record<string, Value>>;
 }
 
@@ -63,34 +65,61 @@ export function int64Value(dims: readonly number[], data: ArrayLike<number>): Va
 /**
  * Lays out sequences as rows.
  *
+ * Range:  with `share`, sequences that begin alike share the rows of their common beginning: each token there is the same
+ *         computation, done once. Not for a reverse pass, which would have to add up what comes back to a shared row.
  * Errors: invalid_argument when a sequence is empty, longer than the context, or holds an id outside the vocabulary.
  */
 export function layOutRows(
   sequences: readonly ArrayLike<number>[],
   config: ModelConfig,
   rope: (length: number) => RopeTables,
+  { share = false }: { readonly share?: boolean | undefined } = {},
 ): RowLayout {
   const lengths = sequences.map((ids, b) => checkedLength(ids, b, config));
-  const B = sequences.length;
-  const N = lengths.reduce((sum, length) => sum + length, 0);
   const T = Math.max(1, ...lengths);
-  const ids = sequences.flatMap((sequence) => Array.from(sequence));
-  const positions = lengths.flatMap((length) => Array.from({ length }, (_, t) => t));
+  const { ids, positions, rowsOf } = numberRows(sequences, share);
+  const N = ids.length;
   const { cos, sin, positions: P } = rope(T);
   const half = config.headDim / 2;
   return {
     N,
-    B,
+    B: sequences.length,
     T,
+    rowsOf,
     feeds: {
       ids: int64Value([N], ids),
       positions: int64Value([N], positions),
       cos: { dims: [P, half], data: cos },
       sin: { dims: [P, half], data: sin },
-      ...placesOf("query", lengths, config.heads, T),
-      ...placesOf("key", lengths, config.kvHeads, T),
+      ...placesOf("query", { rowsOf, N, T }, config.heads),
+      ...placesOf("key", { rowsOf, N, T }, config.kvHeads),
     },
   };
+}
+
+/** Numbers the tokens of sequences: each its own row, or one row for all sequences that are equal up to it. */
+function numberRows(
+  sequences: readonly ArrayLike<number>[],
+  share: boolean,
+): { readonly ids: number[]; readonly positions: number[]; readonly rowsOf: Int32Array[] } {
+  const ids: number[] = [];
+  const positions: number[] = [];
+  const known = new Map<string, number>();
+  const rowsOf = sequences.map((sequence) => {
+    let before = -1;
+    return Int32Array.from(sequence, (id, t) => {
+      const key = share ? `${before} ${id}` : "";
+      const row = (share ? known.get(key) : undefined) ?? ids.length;
+      if (row === ids.length) {
+        ids.push(id);
+        positions.push(t);
+        if (share) known.set(key, row);
+      }
+      before = row;
+      return row;
+    });
+  });
+  return { ids, positions, rowsOf };
 }
 
 function checkedLength(ids: ArrayLike<number>, b: number, config: ModelConfig): number {
@@ -117,28 +146,24 @@ function checkedLength(ids: ArrayLike<number>, b: number, config: ModelConfig): 
   return ids.length;
 }
 
-/** Places of heads in attention [B, heads, T] and back from rows [N, heads]. */
+/** Places of heads in attention [B, heads, T] and back from rows [N, heads]; a shared row is read at one of its places. */
 function placesOf(
   kind: "query" | "key",
-  lengths: readonly number[],
+  { rowsOf, N, T }: Pick<RowLayout, "rowsOf" | "N" | "T">,
   heads: number,
-  T: number,
 ): Record<string, Value> {
-  const B = lengths.length;
-  const N = lengths.reduce((sum, length) => sum + length, 0);
+  const B = rowsOf.length;
   const places = new BigInt64Array(B * heads * T).fill(-1n);
   const rows = new BigInt64Array(N * heads);
-  let start = 0;
-  lengths.forEach((length, b) => {
+  rowsOf.forEach((own, b) => {
     for (let h = 0; h < heads; h++) {
-      for (let t = 0; t < length; t++) {
+      for (let t = 0; t < own.length; t++) {
         const place = (b * heads + h) * T + t;
-        const row = (start + t) * heads + h;
+        const row = (own[t] ?? 0) * heads + h;
         places[place] = BigInt(row);
         rows[row] = BigInt(place);
       }
     }
-    start += length;
   });
   return {
     [`${kind}Places`]: { dims: [B, heads, T], data: places },
@@ -162,10 +187,13 @@ export function causalMask(T: number): Value {
  *
  * Errors: invalid_argument when labels and ids differ in length, or a label is outside the vocabulary.
  */
-export function labelledRows(sequences: readonly Sequence[], vocab: number): LabelledRows {
+export function labelledRows(
+  sequences: readonly Sequence[],
+  vocab: number,
+  { rowsOf }: Pick<RowLayout, "rowsOf">,
+): LabelledRows {
   const rows: number[] = [];
   const labels: number[] = [];
-  let start = 0;
   sequences.forEach(({ ids, labels: given }, b) => {
     if (given !== undefined && given.length !== ids.length) {
       throw new QtuneError(
@@ -184,10 +212,9 @@ export function labelledRows(sequences: readonly Sequence[], vocab: number): Lab
           { where: `sequences[${b}].labels[${t + 1}]` },
         );
       }
-      rows.push(start + t);
+      rows.push(rowsOf[b]?.[t] ?? 0);
       labels.push(label);
     }
-    start += ids.length;
   });
   return { rows, labels };
 }

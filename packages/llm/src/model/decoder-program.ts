@@ -63,6 +63,8 @@ export interface DecoderOptions extends Pick<
 export interface ScoringOptions extends DecoderOptions {
   /** Also return the logits of labelled positions. Default false. */
   readonly returnLogits?: boolean | undefined;
+  /** Computes what sequences of a batch have in common at their beginning once. Default false. */
+  readonly shareBeginnings?: boolean | undefined;
 }
 
 /**
@@ -74,7 +76,7 @@ export interface BatchLoss {
   readonly loss: number;
   /** Labelled positions. */
   readonly count: number;
-  /** Tokens that passed the model, padding not counted. */
+  /** Tokens that passed the model: padding not counted, shared beginnings once. */
   readonly tokens: number;
   /** Negative log-likelihood of each labelled position: sequences in order, positions ascending. Shape [count]. */
   readonly nll: Float64Array;
@@ -161,7 +163,10 @@ function kernelOf({ quantisedKernel }: Pick<DecoderOptions, "quantisedKernel">):
 }
 
 /** Returns the feeds of a micro-batch for a decoder graph, and how many labels and tokens it has. */
-export function createDecoderFeeds(config: ModelConfig): (sequences: readonly Sequence[]) => {
+export function createDecoderFeeds(
+  config: ModelConfig,
+  options: { readonly share?: boolean | undefined } = {},
+): (sequences: readonly Sequence[]) => {
   readonly feeds: Readonly<Record<string, Value>>;
   readonly tokens: number;
   readonly count: number;
@@ -173,8 +178,9 @@ export function createDecoderFeeds(config: ModelConfig): (sequences: readonly Se
       sequences.map(({ ids }) => ids),
       config,
       rope,
+      options,
     );
-    const labelled = labelledRows(sequences, config.vocab);
+    const labelled = labelledRows(sequences, config.vocab, layout);
     if (labelled.rows.length === 0) {
       throw new QtuneError(
         "invalid_argument",
@@ -230,11 +236,15 @@ export async function createScoringProgram(options: ScoringOptions): Promise<Dec
   const { graph, nll, logits } = buildDecoderGraph(options);
   const outputs = options.returnLogits === true ? { nll, logits } : { nll };
   const program = await compile(graph, { ...options, prepack: prepackOf(options), outputs });
-  return createDecoderProgram(program, options.config);
+  return createDecoderProgram(program, options.config, { share: options.shareBeginnings });
 }
 
-function createDecoderProgram(program: Program, config: ModelConfig): DecoderProgram {
-  const feedsOf = createDecoderFeeds(config);
+function createDecoderProgram(
+  program: Program,
+  config: ModelConfig,
+  layout: { readonly share?: boolean | undefined } = {},
+): DecoderProgram {
+  const feedsOf = createDecoderFeeds(config, layout);
   return {
     parameters: program.parameters,
     report: program.report,

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { assertMemory, estimateDecoderMemory, type MemoryQuestion } from "./memory.ts";
+import {
+  assertGenerationMemory,
+  assertMemory,
+  estimateDecoderMemory,
+  estimateGenerationMemory,
+  type MemoryQuestion,
+} from "./memory.ts";
 import { tinyConfig } from "./tiny-model.fixture.ts";
 
 const small = tinyConfig({
@@ -44,5 +50,43 @@ describe("predicted memory", () => {
       /needs about 0\.\d GB .* but 0\.1 GB are free; use fewer tokens .* again in the reverse pass, .* int8 or int4, or take a smaller model/,
     );
     expect(assertMemory(question, 1e12)).toEqual(estimateDecoderMemory(question));
+  });
+});
+
+describe("predicted memory of generation", () => {
+  const smollm2 = tinyConfig({
+    layers: 30,
+    hidden: 576,
+    heads: 9,
+    kvHeads: 3,
+    headDim: 64,
+    ffn: 1536,
+    vocab: 49_152,
+    maxPositions: 2048,
+  });
+  const one = { config: smollm2, rows: 1, promptTokens: 256, longest: 272 };
+  // VmHWM of a process that opens the model and generates, in megabytes.
+  test.each([
+    [360, { config: small, longest: 320 }],
+    [727, { config: small, rows: 64, promptTokens: 128, longest: 160 }],
+    [934, {}],
+    [1210, { promptTokens: 2000, longest: 2008 }],
+    [1229, { baseWeights: "float16" as const }],
+    [489, { baseWeights: "int8" as const }],
+    [440, { baseWeights: "int4" as const }],
+  ])("is within a quarter of the %i MB that were measured", (measuredMb, changes) => {
+    const { totalBytes } = estimateGenerationMemory({ ...one, ...changes });
+    expect(Math.abs(totalBytes / (measuredMb * 1e6) - 1)).toBeLessThan(0.25);
+  });
+
+  test("too large for the machine is refused with the figures and three ways out", () => {
+    const many = { ...one, rows: 16, longest: 2048 };
+    expect(() => assertGenerationMemory(many, 1e9)).toThrow(
+      /needs about \d\.\d GB \(weights 0\.7 GB, keys and values .* but 1\.0 GB are free; keep the base weights in int8 or int4, allow shorter texts than 2048 tokens or fewer than 16 at once, or take a smaller model/,
+    );
+    expect(() => assertGenerationMemory({ ...many, baseWeights: "int4" }, 1e8)).toThrow(
+      /free; allow shorter texts .*, take a smaller model, or free memory that other programs hold/,
+    );
+    expect(assertGenerationMemory(one, 1e12)).toEqual(estimateGenerationMemory(one));
   });
 });

@@ -1,6 +1,6 @@
 import { createRandom } from "@qtune/base";
 import { describe, expect, test } from "vitest";
-import { createBatchOrder, microBatches } from "./batches.ts";
+import { createBatchOrder, microBatches, sharedMicroBatches } from "./batches.ts";
 import type { Sample } from "./example.ts";
 import { createByteTokenizer } from "./byte-tokenizer.fixture.ts";
 import { tokeniseAll, tokeniseExample } from "./tokenise.ts";
@@ -132,4 +132,20 @@ test("micro-batches keep every sample and the token limit", () => {
     expect(part.reduce((sum, { ids }) => sum + ids.length, 0)).toBeLessThanOrEqual(512);
   expect(cut).toHaveLength(2);
   expect(microBatches([sampleOf(600, "long")], 512)).toHaveLength(1);
+});
+
+test("samples that begin alike are scored together, their beginning counted once", () => {
+  const beginWith = (first: number, last: number): Sample => ({
+    ...sampleOf(100, `${first}/${last}`),
+    ids: Int32Array.from({ length: 100 }, (_, t) => (t < 98 ? first : t === 98 ? last : 0)),
+  });
+  const samples = [0, 1, 2, 3].flatMap((last) => [1, 2].map((first) => beginWith(first, last)));
+  // 100 tokens and three times the last two.
+  expect(sharedMicroBatches(samples, 106).map((part) => part.map(({ id }) => id))).toEqual([
+    ["1/0", "1/1", "1/2", "1/3"],
+    ["2/0", "2/1", "2/2", "2/3"],
+  ]);
+  // Nothing in common: as samples of any kind.
+  const apart = [1, 2, 3].map((first) => beginWith(first, 0));
+  expect(sharedMicroBatches(apart, 200)).toEqual(microBatches(apart, 200));
 });

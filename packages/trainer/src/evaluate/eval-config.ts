@@ -33,7 +33,7 @@ export const evalConfigSchema = z.strictObject({
     .describe("longer examples are cut at the end and counted"),
   maxNewTokens: z.int().min(1).default(32).describe("most tokens of a generated answer"),
   microBatchTokens: z.int().min(1).default(1024).describe("most tokens computed at once"),
-  batchRows: z.int().min(1).default(64).describe("answers generated together"),
+  batchRows: z.int().min(1).default(200).describe("answers generated together"),
   level: z.union([z.literal(1), z.literal(2), z.literal(3)]).default(1),
   languages: z
     .array(z.enum(["zh", "en"]))

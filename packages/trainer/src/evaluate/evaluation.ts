@@ -8,12 +8,13 @@ import type { ExecutionUsage, Executor } from "@qtune/circuit";
 import {
   type DecoderOptions,
   type Tokenizer,
+  assertGenerationMemory,
   createGenerator,
   createScoringProgram,
   encodeChat,
 } from "@qtune/llm";
 import { addUsage, noUsage } from "@qtune/quantum-layer";
-import { microBatches } from "../data/batches.ts";
+import { microBatches, sharedMicroBatches } from "../data/batches.ts";
 import type { Example, Sample } from "../data/example.ts";
 import { readExamples } from "../data/read-examples.ts";
 import { generateSchoolArithmetic, schoolArithmeticVersion } from "../data/school-arithmetic.ts";
@@ -202,20 +203,29 @@ function programOptions(target: EvaluationTarget, options: MeasureOptions): Deco
   };
 }
 
-/** Measures the loss of samples in micro-batches. Returns the summed loss of each, in their order. */
+/**
+ * Measures the loss of samples in micro-batches, what they have in common at their beginning once. Returns the summed loss of
+ * each, in their order.
+ */
 export async function scoreSamples(
   target: EvaluationTarget,
   samples: readonly Sample[],
   microBatchTokens: number,
   options: MeasureOptions,
 ): Promise<readonly number[]> {
-  const program = await createScoringProgram(programOptions(target, options));
+  // With shots each token has circuits of its own; exact ones are equal where texts are.
+  const shareBeginnings = target.circuits?.shots === undefined;
+  const program = await createScoringProgram({
+    ...programOptions(target, options),
+    shareBeginnings,
+  });
   try {
     if (target.adapter !== undefined)
       program.bindParameters(Object.fromEntries(target.adapter.values));
     const losses = new Map<Sample, number>();
     let done = 0;
-    for (const [index, part] of microBatches(samples, microBatchTokens).entries()) {
+    const cut = shareBeginnings ? sharedMicroBatches : microBatches;
+    for (const [index, part] of cut(samples, microBatchTokens).entries()) {
       throwIfAborted(options.signal);
       options.runner.setLabel("evaluate", index);
       const { nll, tokens } = await program.run(part, { signal: options.signal });
@@ -309,6 +319,17 @@ async function measureAnswers(
   const shots = pickShots(all, config);
   const problems = all.slice(config.fewShot > 0 ? shots.length : 0);
   const promptIds = problems.map((problem) => promptOf(tokenizer, problem, shots, config));
+  const longestPrompt = Math.max(1, ...promptIds.map(({ length }) => length));
+  assertGenerationMemory(
+    {
+      config: model.config,
+      baseWeights: model.baseWeights,
+      rows: Math.min(config.batchRows, promptIds.length),
+      promptTokens: longestPrompt,
+      longest: longestPrompt + config.maxNewTokens,
+    },
+    process.availableMemory(),
+  );
   const generator = await createGenerator({
     ...programOptions(target, options),
     knownIds: tokenizer.vocabSize,

@@ -1,20 +1,35 @@
 import type { Abortable } from "@qtune/base";
-import { type Generator, createGenerator } from "@qtune/llm";
+import { type Generator, assertGenerationMemory, createGenerator } from "@qtune/llm";
 import { createCircuitRunner, placeForEvaluation } from "../loop/circuits.ts";
 import type { EvaluationTarget } from "./evaluation.ts";
 import { decoderOf } from "../model.ts";
+
+/** What will be generated, to know beforehand whether it fits into memory. */
+export interface ExpectedTexts {
+  /** Texts under way together. */
+  readonly rows: number;
+  /** Tokens of the longest prompt. */
+  readonly promptTokens: number;
+  /** Most tokens of a text, prompt and answer. */
+  readonly longest: number;
+}
 
 /**
  * Compiles a target for generation: the model with its adapter, unmerged; its circuits run by the target's executor, or in
  * the graph where they are small and exact.
  *
  * Effect: the caller closes the generator; model and executor stay open.
+ * Errors: resource_exhausted, before anything is compiled, where the expected texts would need more memory than is free.
  */
 export async function createTargetGenerator(
   target: EvaluationTarget,
-  options: Abortable = {},
+  options: Abortable & { readonly expected?: ExpectedTexts | undefined } = {},
 ): Promise<Generator> {
   const { model, adapter, executor, circuits, threads, tokenizer } = target;
+  if (options.expected !== undefined) {
+    const { config, baseWeights } = model;
+    assertGenerationMemory({ config, baseWeights, ...options.expected }, process.availableMemory());
+  }
   const runner = createCircuitRunner(executor, circuits ?? {});
   const placed = adapter && placeForEvaluation(adapter.adapter, circuits ?? {}).adapter;
   runner.setLabel("generate");
