@@ -5,6 +5,7 @@ import { loadAdapter } from "@qtune/adapters";
 import { QtuneError } from "@qtune/base";
 import type { Executor } from "@qtune/circuit";
 import {
+  type BaseWeights,
   type OpenedModel,
   type Tokenizer,
   assertVocabulary,
@@ -57,6 +58,8 @@ export async function openTarget(
     readonly model?: string | undefined;
     readonly adapter?: string | undefined;
     readonly executor?: ExecutorSettings;
+    /** How the frozen matrices are kept. Default `float32`. */
+    readonly baseWeights?: BaseWeights | undefined;
   },
   { output, signal }: CommandContext,
 ): Promise<OpenTarget> {
@@ -81,7 +84,7 @@ export async function openTarget(
     const executor = openExecutor(settings);
     return {
       target: {
-        model,
+        model: { ...model, baseWeights: named.baseWeights },
         tokenizer,
         executor,
         // Exact circuits of a few qubits are computed in the graph.

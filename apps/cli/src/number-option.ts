@@ -44,3 +44,18 @@ export function choiceOption<const T extends string>(choices: readonly T[]): (te
     return found;
   };
 }
+
+const baseWeightsChoices = ["float32", "float16", "int8", "int4"] as const;
+
+/** Returns flags, description and parser of the option that says how the frozen matrices of a model are kept. */
+export function baseWeightsOption(): [
+  string,
+  string,
+  (text: string) => (typeof baseWeightsChoices)[number],
+] {
+  return [
+    "--base-weights <kind>",
+    `how the model's matrices are kept: ${baseWeightsChoices.join(", ")}; default float32`,
+    choiceOption(baseWeightsChoices),
+  ];
+}

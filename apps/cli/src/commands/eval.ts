@@ -1,11 +1,17 @@
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { createRandom } from "@qtune/base";
-import { createTextStream, encodeChat } from "@qtune/llm";
+import { type BaseWeights, createTextStream, encodeChat } from "@qtune/llm";
 import { createTargetGenerator, evaluateModel, parseEvalConfig } from "@qtune/trainer";
 import { defineAction } from "../command.ts";
 import { adapterFolderOf, openTarget } from "../local-target.ts";
-import { choiceOption, integerOption, numberOption, seedOption } from "../number-option.ts";
+import {
+  baseWeightsOption,
+  choiceOption,
+  integerOption,
+  numberOption,
+  seedOption,
+} from "../number-option.ts";
 
 /** Adds `qtune eval` and `generate`. */
 export function addEval(program: Command, signal: AbortSignal): void {
@@ -23,6 +29,7 @@ interface EvalOptions {
   readonly chat?: boolean;
   readonly seed?: number;
   readonly samples?: string;
+  readonly baseWeights?: BaseWeights;
   readonly target?: string;
   readonly chip?: string;
   readonly shots?: number;
@@ -50,6 +57,7 @@ function addEvaluate(program: Command, signal: AbortSignal): void {
     .option("--chat", "questions in the model's chat template")
     .option("--seed <seed>", "seed of a built-in set", integerOption(0, 2 ** 31 - 1))
     .option("--samples <file>", "writes every item with its output as JSON lines")
+    .option(...baseWeightsOption())
     .option("--target <address>", "circuits run at a device service")
     .option("--chip <name>", "device of the service")
     .option("--shots <count>", "shots per circuit", integerOption(1, 1_000_000));
@@ -63,6 +71,7 @@ function addEvaluate(program: Command, signal: AbortSignal): void {
     await using opened = await openTarget(
       {
         ...(isAdapter ? { adapter: named } : { model: named, adapter: options.adapter }),
+        baseWeights: options.baseWeights,
         executor:
           options.target === undefined
             ? { kind: "exact" }
@@ -131,6 +140,7 @@ interface GenerateOptions {
   readonly chat?: boolean;
   readonly system?: string;
   readonly ignoreEos?: boolean;
+  readonly baseWeights?: BaseWeights;
 }
 
 function addGenerate(program: Command, signal: AbortSignal): void {
@@ -147,10 +157,11 @@ function addGenerate(program: Command, signal: AbortSignal): void {
     .option("--seed <seed>", "fixes what is random", seedOption)
     .option("--chat", "the prompt is a user's message in the model's chat template")
     .option("--system <text>", "system message, with --chat")
-    .option("--ignore-eos", "goes on after end tokens");
+    .option("--ignore-eos", "goes on after end tokens")
+    .option(...baseWeightsOption());
   defineAction<GenerateOptions>(command, signal, async (_, options, context) => {
     await using opened = await openTarget(
-      { model: options.model, adapter: options.adapter },
+      { model: options.model, adapter: options.adapter, baseWeights: options.baseWeights },
       context,
     );
     const { tokenizer, model, target } = opened;
@@ -162,7 +173,9 @@ function addGenerate(program: Command, signal: AbortSignal): void {
       options.chat === true
         ? encodeChat(tokenizer, messages, { addGenerationPrompt: true }).ids
         : tokenizer.encode(options.prompt);
-    const generator = await createTargetGenerator(target, { signal });
+    const promptTokens = promptIds.length;
+    const expected = { rows: 1, promptTokens, longest: promptTokens + options.maxNewTokens };
+    const generator = await createTargetGenerator(target, { signal, expected });
     const stream = createTextStream(tokenizer);
     let text = "";
     const add = (piece: string): void => {

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import {
   type BaseQuality,
+  type ModelConfig,
+  estimateGenerationMemory,
   findBaseQuality,
   loadTokenizer,
   measureBaseQuality,
@@ -123,6 +125,7 @@ async function showModel(
       types,
       vocabulary: tokenizer.vocabSize,
       quality: quality ?? null,
+      memory: predictMemory(model.config),
       tensors,
     };
     output.result(document, () => {
@@ -134,7 +137,7 @@ async function showModel(
         `rope theta ${model.config.rope.theta}, scaling ${model.config.rope.scaling.kind}; head ${model.config.tied ? "tied to the embedding" : "of its own"}`,
         `sha256 ${model.identity.sha256}${model.identity.licence === undefined ? "" : `; licence ${model.identity.licence}`}`,
       ];
-      lines.push(...printQuality(quality));
+      lines.push(printMemory(model.config), ...printQuality(quality));
       if (options.tensors === true)
         lines.push(
           ...tensors.map(
@@ -146,6 +149,25 @@ async function showModel(
   } finally {
     await model.close();
   }
+}
+
+/** Predicts the memory of generating one text of up to 2,048 tokens, half of them prompt, for each way to keep the weights. */
+function predictMemory(config: ModelConfig) {
+  const longest = Math.min(2048, config.maxPositions);
+  const promptTokens = Math.ceil(longest / 2);
+  return (["float32", "float16", "int8", "int4"] as const).map((baseWeights) => ({
+    baseWeights,
+    longest,
+    ...estimateGenerationMemory({ config, baseWeights, rows: 1, promptTokens, longest }),
+  }));
+}
+
+function printMemory(config: ModelConfig): string {
+  const rows = predictMemory(config);
+  const sizes = rows.map(
+    ({ baseWeights, totalBytes }) => `${baseWeights} ${(totalBytes / 1e9).toFixed(2)} GB`,
+  );
+  return `memory to generate one text of ${rows[0]?.longest} tokens, predicted: ${sizes.join(", ")}`;
 }
 
 function printQuality(quality: BaseQuality | undefined): readonly string[] {

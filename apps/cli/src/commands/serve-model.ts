@@ -2,6 +2,7 @@ import path from "node:path";
 import type { Command } from "commander";
 import { createRandom } from "@qtune/base";
 import {
+  type BaseWeights,
   createOpenAiHandler,
   createRowScheduler,
   serveOneModel,
@@ -12,7 +13,7 @@ import { createTargetGenerator } from "@qtune/trainer";
 import { defineAction } from "../command.ts";
 import { readInput } from "../input.ts";
 import { openTarget } from "../local-target.ts";
-import { integerOption } from "../number-option.ts";
+import { baseWeightsOption, integerOption } from "../number-option.ts";
 
 interface ServeOptions {
   readonly adapter?: string;
@@ -22,6 +23,7 @@ interface ServeOptions {
   readonly tokenFile?: string;
   readonly maxRows: number;
   readonly maxWaiting: number;
+  readonly baseWeights?: BaseWeights;
 }
 
 /** Adds `qtune serve`: a model behind the OpenAI API. */
@@ -39,14 +41,19 @@ export function addServeModel(program: Command, signal: AbortSignal): void {
       "JSON list of tokens; without it everyone who reaches it may ask",
     )
     .option("--max-rows <count>", "texts that advance together", integerOption(1, 256), 16)
+    .option(...baseWeightsOption())
     .option("--max-waiting <count>", "texts that may wait", integerOption(1, 100_000), 256);
   defineAction<ServeOptions>(command, signal, async ([model = ""], options, context) => {
     const tokens =
       options.tokenFile === undefined
         ? undefined
         : parseTokenFile((await readInput(options.tokenFile)).text);
-    await using opened = await openTarget({ model, adapter: options.adapter }, context);
-    const generator = await createTargetGenerator(opened.target, { signal });
+    const { adapter, baseWeights } = options;
+    await using opened = await openTarget({ model, adapter, baseWeights }, context);
+    // What callers will ask for is not known: one text of usual length must fit.
+    const longest = Math.min(opened.model.config.maxPositions, 4096);
+    const expected = { rows: 1, promptTokens: Math.min(longest, 512), longest };
+    const generator = await createTargetGenerator(opened.target, { signal, expected });
     const scheduler = createRowScheduler(generator, {
       maxRows: options.maxRows,
       maxWaitingRows: options.maxWaiting,
