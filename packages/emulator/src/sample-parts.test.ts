@@ -54,12 +54,20 @@ describe("sampleParts", () => {
     expect((await run()).counts).toEqual(first.counts);
   });
 
-  test("refuses more joined qubits than a state vector can serve", async () => {
+  test("joins more qubits than a state vector holds where they entangle little", async () => {
     const builder = circuitBuilder(24).h(0);
     for (let q = 0; q + 1 < 24; q++) builder.cx(q, q + 1);
-    await expect(
-      runChipCircuit(builder.measureAll().build(), { chip, shots: 100 }),
-    ).rejects.toThrow(/up to 20 qubits that gates join but was given 24/);
+    const shots = 100;
+    const { counts = new Map<string, number>() } = await runChipCircuit(
+      builder.measureAll().build(),
+      { chip, shots, seed: 1n },
+    );
+    // Neighbours agree but for errors of readout and gates: some 85 % of 2,300 pairs; independent bits would agree in half.
+    let agreeing = 0;
+    for (const [text, count] of counts)
+      for (let i = 0; i + 1 < 24; i++) agreeing += text[i] === text[i + 1] ? count : 0;
+    expect(agreeing / (23 * shots)).toBeGreaterThan(0.7);
+    expect([...counts.values()].reduce((sum, count) => sum + count, 0)).toBe(shots);
   });
 
   test("pairing is random: independent bits stay uncorrelated", async () => {

@@ -2,13 +2,10 @@
  * Sampling of noisy programs part by part: qubits that no gate, channel or correlated readout joins are independent, so each
  * part is sampled by itself and the shots are put together. A chip full of small circuits costs their sum, not 2^72.
  */
-import { QtuneError, shuffleInPlace } from "@qtune/base";
+import { shuffleInPlace } from "@qtune/base";
 import type { NoisyProgram, NoisyStep } from "@qtune/chip";
 import type { Counts } from "@qtune/circuit";
 import { type NoisySampler, type NoisySampling, sampleNoisyProgram } from "@qtune/simulator";
-
-/** Most joined qubits: beyond this a thousand shots of state vectors would take hours. */
-export const maxJoinedQubits = 20;
 
 /** Qubits up to which sampling is fast (batched trajectories). */
 export const maxFastQubits = 14;
@@ -18,7 +15,7 @@ export const maxFastQubits = 14;
  * one part.
  *
  * Effect: counts depend on the program and the key of `random` alone.
- * Errors: out_of_range when more than 20 qubits are joined; those of the simulator.
+ * Errors: those of the simulator; resource_exhausted when many joined qubits entangle more than matrix product states hold.
  */
 export async function sampleParts(
   program: NoisyProgram,
@@ -27,7 +24,6 @@ export async function sampleParts(
 ): Promise<Counts> {
   const parts = independentParts(program);
   const [only] = parts;
-  for (const qubits of parts) assertSize(qubits, program);
   if (parts.length <= 1 || only === undefined) return sample(program, sampling);
   const { random, shots } = sampling;
   let combined: readonly string[] | undefined;
@@ -48,17 +44,6 @@ export async function sampleParts(
   for (const bits of combined ?? new Array<string>(shots).fill(""))
     tallies.set(bits, (tallies.get(bits) ?? 0) + 1);
   return new Map([...tallies].sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-function assertSize(qubits: readonly number[], program: NoisyProgram): void {
-  if (qubits.length <= maxJoinedQubits) return;
-  const names = qubits.map((qubit) => program.physicalQubits[qubit] ?? qubit);
-  throw new QtuneError(
-    "out_of_range",
-    `the emulator samples up to ${maxJoinedQubits} qubits that gates join but was given ${qubits.length} (${names.slice(0, 8).join(", ")}, …); ` +
-      "split the circuit, or run it on a simulator without noise",
-    { where: "circuit.qubits", details: { joined: qubits.length, limit: maxJoinedQubits } },
-  );
 }
 
 /** Bits that either of two outcomes has set. Each bit is written by one part at most. */
