@@ -21,7 +21,7 @@ const margin = 44;
 const radius = 15;
 const legendWidth = 250;
 
-/** Colours that stay apart for most colour-blind readers (Okabe and Ito 2008, black left out), lighter from the second turn on. */
+/** Colours that stay apart for most colour-blind readers (Okabe and Ito 2008, black left out), lighter in every second turn. */
 const colours = [
   "#0072b2",
   "#e69f00",
@@ -70,7 +70,12 @@ interface Placed {
 }
 
 function colourOf(index: number): string {
-  return colours[index % colours.length] ?? colours[0];
+  const colour = colours[index % colours.length] ?? colours[0];
+  const isLighter = Math.floor(index / colours.length) % 2 === 1;
+  if (!isLighter) return colour;
+  const parts = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+  const mixed = parts.map((part) => Math.round(0.6 * part + 0.4 * 255));
+  return `#${mixed.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
 }
 
 function ownersOf(placed: readonly Placed[]): ReadonlyMap<number, number> {
@@ -136,10 +141,13 @@ function drawNames(chip: ChipModel, placed: readonly Placed[]): string[] {
     const spots = where.qubits.map((qubit) => spot(chip, qubit));
     const middle = spots.reduce((sum, at) => sum + at.x, 0) / spots.length;
     const y = spots.reduce((sum, at) => sum + at.y, 0) / spots.length;
+    // a region in one line has its number beside it
+    const isRow = spots.every((at) => at.y === spots[0]?.y);
+    const isColumn = !isRow && spots.every((at) => at.x === spots[0]?.x);
     const covers = spots.some((at) => Math.hypot(at.x - middle, at.y - y) < radius);
-    const x = covers ? middle + 2 * radius : middle;
+    const x = isColumn || (covers && !isRow) ? middle + 2 * radius : middle;
     const style = `font-size="13" font-weight="bold" text-anchor="middle" fill="${colourOf(index)}" stroke="#ffffff" stroke-width="3" paint-order="stroke"`;
-    return `<text x="${x.toFixed(1)}" y="${(y + 5).toFixed(1)}" ${style}>#${item}</text>`;
+    return `<text x="${x.toFixed(1)}" y="${(isRow ? y - radius - 6 : y + 5).toFixed(1)}" ${style}>#${item}</text>`;
   });
 }
 
