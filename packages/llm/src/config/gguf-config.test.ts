@@ -118,6 +118,48 @@ describe("parseGgufConfig", () => {
       { "llama.rope.scaling.type": text("longrope"), "llama.rope.scaling.factor": real(2) },
       /rope\.scaling\.type: expected none, linear or yarn/,
     ],
+    [
+      "an architecture that is a word of JavaScript",
+      { "general.architecture": text("constructor") },
+      /expected one of llama/,
+    ],
+    [
+      "no heads",
+      { "llama.attention.head_count": count(0) },
+      /head_count: expected a number above 0/,
+    ],
+    ["no layers", { "llama.block_count": count(0) }, /block_count: expected a number above 0/],
+    [
+      "an eps that is no number",
+      { "llama.attention.layer_norm_rms_epsilon": real(NaN) },
+      /layer_norm_rms_epsilon: expected a number above 0 but was given NaN/,
+    ],
+    [
+      "a negative theta",
+      { "llama.rope.freq_base": real(-1) },
+      /freq_base: expected a number above/,
+    ],
+    [
+      "heads that do not divide",
+      { "llama.attention.head_count_kv": count(3) },
+      /expected a divisor of attention\.head_count = 4/,
+    ],
+    ["an odd head width", { "llama.attention.key_length": count(5) }, /expected an even integer/],
+    [
+      "partial rotation",
+      { "llama.rope.dimension_count": count(2), "llama.attention.key_length": count(4) },
+      /dimension_count: expected 4, the width of a head/,
+    ],
+    [
+      "values of another width",
+      { "llama.attention.value_length": count(6) },
+      /value_length: expected 4, the width of a head/,
+    ],
+    [
+      "an end token outside the vocabulary",
+      { "tokenizer.ggml.eos_token_id": count(40) },
+      /expected token ids from 0 to 39/,
+    ],
     ["experts", { "llama.expert_count": count(8) }, /mixtures of experts/],
     [
       "a size that is no number",
@@ -131,7 +173,7 @@ describe("parseGgufConfig", () => {
   test("names a missing key and a missing embedding", async () => {
     const { "llama.block_count": _, ...rest } = llama;
     await expect(read(rest)).rejects.toThrow(
-      /llama\.block_count: expected a number but was given nothing/,
+      /llama\.block_count: expected a number above 0 but was given nothing/,
     );
     await expect(read(llama, {})).rejects.toThrow(/token_embd\.weight/);
   });

@@ -24,7 +24,10 @@ const architectures: Readonly<Record<string, Architecture>> = {
 export async function parseGgufConfig(gguf: GgufFile, file: string): Promise<ModelConfig> {
   const issues: Issue[] = [];
   const name = gguf.values.get("general.architecture");
-  const architecture = typeof name === "string" ? architectures[name] : undefined;
+  const architecture =
+    typeof name === "string" && Object.hasOwn(architectures, name)
+      ? architectures[name]
+      : undefined;
   if (architecture === undefined || typeof name !== "string") throw unknownArchitecture(name, file);
   const fields = createGgufReader(gguf.values, name, file, issues);
   const has = (tensor: string): boolean => gguf.tensors.has(tensor);
@@ -35,7 +38,7 @@ export async function parseGgufConfig(gguf: GgufFile, file: string): Promise<Mod
     fields.count("rope.dimension_count", hidden / heads),
   );
   const maxPositions = fields.count("context_length");
-  if (fields.count("expert_count", 0) > 0) {
+  if ((fields.optional("expert_count") ?? 0) > 0) {
     issues.push({
       where: `${name}.expert_count`,
       file,
@@ -79,8 +82,38 @@ export async function parseGgufConfig(gguf: GgufFile, file: string): Promise<Mod
   };
   if (config.vocab === 0)
     issues.push({ where: "token_embd.weight", file, expected: "the embedding", given: "nothing" });
+  if (issues.length === 0) checkSizes(config, fields); // sizes that were unreadable would only add noise
   if (issues.length > 0) throw QtuneError.fromIssues(issues);
   return config;
+}
+
+/** Complains about sizes that contradict each other, and about what would change the numbers and is not implemented. */
+function checkSizes(config: ModelConfig, fields: GgufReader): void {
+  const { heads, kvHeads, headDim, vocab } = config;
+  if (heads % kvHeads !== 0) {
+    const expected = `a divisor of attention.head_count = ${heads}`;
+    fields.complain("attention.head_count_kv", { expected, given: `${kvHeads}` });
+  }
+  if (headDim % 2 !== 0) {
+    const hint = "it is embedding_length / attention.head_count where the file names none";
+    fields.complain("attention.key_length", {
+      expected: "an even integer",
+      given: `${headDim}`,
+      hint,
+    });
+  }
+  const equal = { "attention.value_length": "values", "rope.dimension_count": "rotated parts" };
+  for (const [key, part] of Object.entries(equal)) {
+    const given = fields.optional(key);
+    if (given === undefined || given === headDim) continue;
+    const hint = `${part} of another width than the heads' are not supported`;
+    fields.complain(key, { expected: `${headDim}, the width of a head`, given: `${given}`, hint });
+  }
+  for (const id of [config.bosId, ...config.eosIds]) {
+    if (id === undefined || (Number.isSafeInteger(id) && id >= 0 && id < vocab)) continue;
+    const expected = `token ids from 0 to ${vocab - 1}, the rows of the embedding`;
+    fields.complain("vocab_size", { expected, given: `${id}` });
+  }
 }
 
 function unknownArchitecture(name: GgufValue | undefined, file: string): QtuneError {
@@ -113,10 +146,13 @@ function createGgufReader(
   const number = (key: string, fallback?: number): number => {
     const value = values.get(`${prefix}.${key}`);
     // Numbers of the configuration are float32 in the file; seven digits give the decimal that was meant.
-    if (typeof value === "number")
+    if (typeof value === "number" && value > 0 && value < Infinity)
       return Number.isInteger(value) ? value : Number(value.toPrecision(7));
     if (value === undefined && fallback !== undefined) return fallback;
-    complain(key, { expected: "a number", given: value === undefined ? "nothing" : String(value) });
+    complain(key, {
+      expected: "a number above 0",
+      given: value === undefined ? "nothing" : String(value).slice(0, 100),
+    });
     return 1;
   };
   return {
@@ -124,8 +160,8 @@ function createGgufReader(
     number,
     count: (key, fallback) => {
       const value = number(key, fallback);
-      if (Number.isSafeInteger(value) && value >= 0) return value;
-      complain(key, { expected: "a whole number", given: `${value}` });
+      if (Number.isSafeInteger(value) && value >= 1) return value;
+      complain(key, { expected: "a whole number of at least 1", given: `${value}` });
       return 1;
     },
     optional: (key) => {

@@ -149,6 +149,30 @@ describe("parseModelConfig", () => {
       { rope_parameters: { rope_theta: 1e4, partial_rotary_factor: 0.5 } },
       /partial_rotary_factor/,
     ],
+    ["partial rotation without a scaling", { partial_rotary_factor: 0.5 }, /partial_rotary_factor/],
+    [
+      "a scaling that is not named",
+      { rope_scaling: { factor: 4 } },
+      /rope_scaling\.rope_type: expected one of default.*nothing beside factor/,
+    ],
+    [
+      "rope settings of single layers",
+      { rope_parameters: { full_attention: { rope_type: "default" } } },
+      /rope_type: .*nothing beside full_attention/,
+    ],
+    [
+      "llama3 scaling with bounds in the wrong order",
+      {
+        rope_scaling: {
+          rope_type: "llama3",
+          factor: 8,
+          low_freq_factor: 4,
+          high_freq_factor: 4,
+          original_max_position_embeddings: 64,
+        },
+      },
+      /high_freq_factor: expected more than low_freq_factor = 4/,
+    ],
     ["another activation", { hidden_act: "gelu" }, /hidden_act/],
     ["a quantised checkpoint", { quantization_config: { quant_method: "gptq" } }, /GGUF/],
     ["heads that do not divide", { num_key_value_heads: 3 }, /divisor of num_attention_heads = 8/],

@@ -25,13 +25,21 @@ const ropeRules = {
     factor: fields.positive("factor"),
     originalMaxPositions: maxPositions,
   }),
-  llama3: (fields) => ({
-    kind: "llama3",
-    factor: fields.positive("factor"),
-    lowFreqFactor: fields.positive("low_freq_factor"),
-    highFreqFactor: fields.positive("high_freq_factor"),
-    originalMaxPositions: fields.count("original_max_position_embeddings"),
-  }),
+  llama3: (fields) => {
+    const lowFreqFactor = fields.positive("low_freq_factor");
+    const highFreqFactor = fields.positive("high_freq_factor");
+    if (fields.has("high_freq_factor") && highFreqFactor <= lowFreqFactor) {
+      const expected = `more than low_freq_factor = ${lowFreqFactor}`;
+      fields.complain("high_freq_factor", { expected, given: `${highFreqFactor}` });
+    }
+    return {
+      kind: "llama3",
+      factor: fields.positive("factor"),
+      lowFreqFactor,
+      highFreqFactor,
+      originalMaxPositions: fields.count("original_max_position_embeddings"),
+    };
+  },
   yarn: (fields, { maxPositions }) => {
     const originalMaxPositions = fields.count("original_max_position_embeddings", maxPositions);
     const factor = fields.positive("factor", maxPositions / originalMaxPositions);
@@ -75,23 +83,42 @@ export function parseRope(
 ): RopeConfig {
   const key = fields.has("rope_parameters") ? "rope_parameters" : "rope_scaling";
   const value = fields.raw(key);
-  if (!fields.has(key))
+  if (!fields.has(key)) {
+    checkPartial(fields);
     return { theta: fields.positive("rope_theta", 10_000), scaling: { kind: "default" } };
+  }
   if (!isJsonObject(value)) {
     fields.complain(key, { expected: "an object", given: JSON.stringify(value) });
     return { theta: 10_000, scaling: { kind: "default" } };
   }
   const inner = nested(key);
   const theta = inner.positive("rope_theta", fields.positive("rope_theta", 10_000));
-  const partial = inner.has("partial_rotary_factor") ? inner : fields;
-  if (partial.positive("partial_rotary_factor", 1) !== 1) {
-    partial.complain("partial_rotary_factor", {
-      expected: "1",
-      given: JSON.stringify(partial.raw("partial_rotary_factor")),
-      hint: "rotating a part of a head is not supported",
-    });
-  }
+  checkPartial(inner.has("partial_rotary_factor") ? inner : fields);
+  checkNamed(value, inner);
   return { theta, scaling: parseScaling(inner, context) };
+}
+
+function checkPartial(fields: FieldReader): void {
+  if (fields.positive("partial_rotary_factor", 1) === 1) return;
+  fields.complain("partial_rotary_factor", {
+    expected: "1",
+    given: JSON.stringify(fields.raw("partial_rotary_factor")),
+    hint: "rotating a part of a head is not supported",
+  });
+}
+
+/** Complains about settings of a scaling whose kind is not named: they would be passed over. */
+function checkNamed(value: Readonly<Record<string, unknown>>, fields: FieldReader): void {
+  if (fields.has("rope_type") || fields.has("type")) return;
+  const settings = Object.keys(value).filter(
+    (key) => fields.has(key) && key !== "rope_theta" && key !== "partial_rotary_factor",
+  );
+  if (settings.length === 0) return;
+  fields.complain("rope_type", {
+    expected: `one of ${Object.keys(ropeRules).join(", ")}`,
+    given: `nothing beside ${settings.slice(0, 5).join(", ")}`,
+    hint: "settings of single layers are not supported",
+  });
 }
 
 function parseScaling(fields: FieldReader, context: RopeContext): RopeScaling {

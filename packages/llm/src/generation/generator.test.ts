@@ -284,3 +284,23 @@ test.each(["int8", "int4"] as const)(
     );
   },
 );
+
+test("refuses to choose among logits that are no finite numbers, and to score them", async () => {
+  const damaged = new Map(tensors);
+  const shape = [config.hidden];
+  const readFloat32 = async () => new Float32Array(config.hidden).fill(NaN);
+  damaged.set("model.norm.weight", { shape, dtype: "F32", readFloat32 });
+  const broken = await createGenerator({ config, tensors: damaged });
+  const scoring = await createScoringProgram({ config, tensors: damaged });
+  const asked = broken.generate({ promptIds: [[1, 5]], maxNewTokens: 2 });
+  await expect(asked).rejects.toMatchObject({
+    code: "data_loss",
+    message: expect.stringMatching(
+      /finite logits but token 0 has NaN after 2 tokens.*fetch it again/,
+    ),
+  });
+  const ids = [1, 5, 9];
+  await expect(scoring.run([{ ids, labels: ids }])).rejects.toThrow(/finite losses.*NaN/);
+  await broken.close();
+  await scoring.close();
+});

@@ -91,6 +91,20 @@ export function assertRow(row: RowRequest, config: ModelConfig, where: string): 
     assertInteger(promptIds[t] ?? -1, { min: 0, max: config.vocab - 1 }, `${where}[${t}]`);
 }
 
+/** Throws where a logit is no finite number: the likeliest of such tokens would be any. */
+function assertLogits(logits: Float32Array, position: number): void {
+  let sum = 0;
+  for (let id = 0; id < logits.length; id++) sum += logits[id] ?? 0;
+  if (Number.isFinite(sum)) return; // float32 values cannot add up to more than float64 holds
+  const id = logits.findIndex((logit) => !Number.isFinite(logit));
+  throw new QtuneError(
+    "data_loss",
+    `expected finite logits but token ${id} has ${logits[id]} after ${position} tokens; ` +
+      "a weight of the model or its adapter is no finite number, or the model overflows: fetch it again, or try float32 base weights",
+    { where: "generate.logits" },
+  );
+}
+
 /** A row under way. */
 export class Row {
   readonly request: RowRequest;
@@ -131,6 +145,7 @@ export class Row {
   /** Chooses the next token by the logits after the last, or ends the row where none is wanted. */
   chooseToken(logits: Float32Array): void {
     const { temperature = 0, repetitionPenalty = 1, maxNewTokens, onToken, random } = this.request;
+    assertLogits(logits, this.ids.length);
     if (maxNewTokens === 0) {
       this.#end = "length";
       return;

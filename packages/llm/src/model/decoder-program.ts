@@ -231,12 +231,29 @@ function prepackOf(options: DecoderOptions): boolean {
   return prepack ?? (isNarrow && kernelOf(options) === "integer");
 }
 
-/** Compiles a decoder for scoring: no reverse pass, `takeGradients` returns nothing. */
+/**
+ * Compiles a decoder for scoring: no reverse pass, `takeGradients` returns nothing.
+ *
+ * Errors: running throws data_loss where a loss is no finite number.
+ */
 export async function createScoringProgram(options: ScoringOptions): Promise<DecoderProgram> {
   const { graph, nll, logits } = buildDecoderGraph(options);
   const outputs = options.returnLogits === true ? { nll, logits } : { nll };
   const program = await compile(graph, { ...options, prepack: prepackOf(options), outputs });
-  return createDecoderProgram(program, options.config, { share: options.shareBeginnings });
+  const scoring = createDecoderProgram(program, options.config, { share: options.shareBeginnings });
+  return {
+    ...scoring,
+    async run(sequences, runOptions) {
+      const result = await scoring.run(sequences, runOptions);
+      if (Number.isFinite(result.loss)) return result;
+      throw new QtuneError(
+        "data_loss",
+        `expected finite losses but the sum of ${result.count} is ${result.loss}; a weight of the model or its adapter ` +
+          "is no finite number, or the model overflows: fetch it again, or try float32 base weights",
+        { where: "score.loss" },
+      );
+    },
+  };
 }
 
 function createDecoderProgram(

@@ -90,11 +90,20 @@ function divideBy(frequencies: Float32Array, factors: readonly number[]): Float3
  * Computes the rotary frequencies of a model for sequences of up to `length` tokens.
  *
  * Shapes: float32 [headDim / 2].
+ * Errors: invalid_argument where the settings give frequencies that are no numbers above 0.
  */
 export function ropeFrequencies(source: RopeSource, length: number): Float32Array {
   const { scaling } = source.rope;
   const rule = rules[scaling.kind] as Rule<RopeScaling["kind"]>; // the rule of its own kind
-  return rule(scaling, source, length);
+  const frequencies = rule(scaling, source, length);
+  const bad = frequencies.find((frequency) => !(frequency > 0 && frequency < Infinity));
+  if (bad === undefined) return frequencies;
+  throw new QtuneError(
+    "invalid_argument",
+    `expected frequencies above 0 but theta ${source.rope.theta} with scaling ${scaling.kind} gives ${bad}; ` +
+      "compare the rope settings with those of the published model",
+    { where: "config.rope" },
+  );
 }
 
 /** Computes cos and sin of positions 0 … length − 1. */

@@ -35,12 +35,17 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Writes a model folder whose last norm holds `value`. */
-async function writeModel(name: string, value: number, change: object = {}): Promise<string> {
+/** Writes a model folder whose last norm holds `value`; `stored` changes what the weights are of. */
+async function writeModel(
+  name: string,
+  value: number,
+  change: object = {},
+  stored: object = {},
+): Promise<string> {
   const model = path.join(folder, name);
   await mkdir(model);
   await writeFile(path.join(model, "config.json"), JSON.stringify({ ...config, ...change }));
-  const weights = listWeights(parseModelConfig(config)).map(({ hf, shape }) => {
+  const weights = listWeights(parseModelConfig({ ...config, ...stored })).map(({ hf, shape }) => {
     const size = shape.reduce((product, dim) => product * dim, 1);
     const values = new Float32Array(size).fill(hf === "model.norm.weight" ? value : 0.5);
     return { name: hf, dtype: "F32", shape, read: () => float32ToBytes(values, "F32") } as const;
@@ -148,6 +153,31 @@ describe("openModel", () => {
     const wider = await writeModel("wider", 1, { intermediate_size: 20 });
     await expect(openModel(wider)).rejects.toThrow(
       /gate_proj\.weight: expected \[20, 8\] but was given \[16, 8\]/,
+    );
+  });
+
+  test("names weights that the configuration leaves out: the answer would be wrong without a word", async () => {
+    const shallower = await writeModel("shallower", 1, {}, { num_hidden_layers: 2 });
+    await expect(openModel(shallower)).rejects.toThrow(
+      /\(1 layers\) but there are model\.layers\.1\..*and 1 more.*number of layers/,
+    );
+    const plain = await writeModel("plain", 1, {}, { attention_bias: true });
+    await expect(openModel(plain)).rejects.toThrow(
+      /but there are model\.layers\.0\.self_attn\.k_proj\.bias.*attention_bias/,
+    );
+    const headed = await writeModel("headed", 1, {}, { tie_word_embeddings: false });
+    await (await openModel(headed)).close(); // files repeat the embedding as head
+  });
+
+  test("refuses weights in integers that no format explains", async () => {
+    const source = await writeModel("integers", 1);
+    const file = path.join(source, "model.safetensors");
+    const bytes = await readFile(file);
+    const at = bytes.indexOf('"model.norm.weight":{"dtype":"F32"');
+    bytes.write('"model.norm.weight":{"dtype":"I32"', at);
+    await writeFile(file, bytes);
+    await expect(openModel(source)).rejects.toThrow(
+      /tensor model\.norm\.weight: expected floating-point values but was given I32; take the F16/,
     );
   });
 

@@ -15,7 +15,7 @@ import type { ModelConfig } from "../config/model-config.ts";
 import { parseGgufConfig } from "../config/gguf-config.ts";
 import { parseModelConfig } from "../config/parse-config.ts";
 import { openSharedWeightStore } from "../model/shared-weight-store.ts";
-import { assertWeights } from "./assert-weights.ts";
+import { assertNoneUnused, assertWeights } from "./assert-weights.ts";
 import {
   defaultCacheDir,
   hashFile,
@@ -226,6 +226,12 @@ async function openWeights(
     format === "onnx"
       ? await openConverted(weightPath, config, sha256, options)
       : await openSafetensors(weightPath);
+  try {
+    assertNoneUnused(config, tensors.tensors.keys(), "hf", weightPath);
+  } catch (error) {
+    await tensors.close();
+    throw error;
+  }
   return { config, tensors };
 }
 
@@ -235,6 +241,7 @@ async function openGgufModel(filePath: string): Promise<OpenedWeights> {
   try {
     const config = await parseGgufConfig(gguf, filePath);
     const licence = gguf.values.get("general.license");
+    assertNoneUnused(config, gguf.tensors.keys(), "gguf", filePath);
     const tensors = ggufWeights(gguf, config);
     return { config, tensors, licence: typeof licence === "string" ? licence : undefined };
   } catch (error) {
