@@ -4,7 +4,7 @@ export { type GgufTensorToWrite, writeGguf } from "./gguf/write-gguf.ts";
 export { quantizeGguf, type WritableGgufType } from "./gguf/quantize.ts";
 export { type GgufValue, type TypedValue } from "./gguf/gguf-value.ts";
 export { type OnnxFile, type OnnxNode, openOnnx } from "./onnx/open-onnx.ts";
-export { openSafetensors } from "./safetensors/open-safetensors.ts";
+export { listShards, openSafetensors } from "./safetensors/open-safetensors.ts";
 export {
   type TensorToWrite,
   type WriteSafetensorsOptions,

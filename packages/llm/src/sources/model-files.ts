@@ -2,6 +2,7 @@
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { QtuneError } from "@qtune/base";
+import { listShards } from "@qtune/weights";
 
 /** Weights of a model and their format. */
 export interface WeightFiles {
@@ -51,7 +52,9 @@ export async function findModelFiles(modelPath: string): Promise<ModelFiles> {
   });
   const folder = status.isDirectory() ? modelPath : path.dirname(modelPath);
   const names = await listNames(folder);
-  const weights = status.isDirectory() ? findWeights(folder, names) : describeFile(modelPath);
+  const weights = status.isDirectory()
+    ? await findWeights(folder, names)
+    : await describeFile(modelPath);
   const at = (name: string): string | undefined =>
     names.includes(name) ? path.join(folder, name) : undefined;
   const licence = names.find((name) => /^(LICENSE|LICENCE|COPYING)(\.\w+)?$/i.test(name));
@@ -73,12 +76,11 @@ async function listNames(folder: string): Promise<string[]> {
   return [...names, ...inner.map((name) => `onnx/${name}`)].sort();
 }
 
-function findWeights(folder: string, names: readonly string[]): WeightFiles {
+async function findWeights(folder: string, names: readonly string[]): Promise<WeightFiles> {
   const at = (name: string): string => path.join(folder, name);
   if (names.includes("model.safetensors")) return describeFile(at("model.safetensors"));
   if (names.includes("model.safetensors.index.json")) {
-    const all = names.filter((name) => /^model-\d+-of-\d+\.safetensors$/.test(name)).map(at);
-    return { format: "safetensors", path: at("model.safetensors.index.json"), all };
+    return describeFile(at("model.safetensors.index.json"));
   }
   const isWeights = (extension: string) => (name: string) =>
     name.endsWith(`.${extension}`) && !name.startsWith("adapter");
@@ -101,10 +103,10 @@ function findWeights(folder: string, names: readonly string[]): WeightFiles {
   );
 }
 
-function describeFile(filePath: string): WeightFiles {
+async function describeFile(filePath: string): Promise<WeightFiles> {
   const extension = path.extname(filePath).slice(1);
   if (filePath.endsWith(".safetensors.index.json")) {
-    return { format: "safetensors", path: filePath, all: [] };
+    return { format: "safetensors", path: filePath, all: await listShards(filePath) };
   }
   if (extension === "safetensors" || extension === "gguf" || extension === "onnx") {
     return { format: extension, path: filePath, all: [filePath] };

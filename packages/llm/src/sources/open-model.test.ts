@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { float32ToBytes, writeSafetensors } from "@qtune/weights";
@@ -143,6 +143,26 @@ describe("openModel", () => {
   test("refuses a tarball whose hash is wrong", async () => {
     await publish(5, `sha512-${Buffer.alloc(64).toString("base64")}`);
     await expect(normOf("npm:tiny@1.0.0")).rejects.toMatchObject({ code: "data_loss" });
+  });
+
+  test("tells sharded models apart, however their shards are called", async () => {
+    const hashes: string[] = [];
+    for (const value of [1, 2]) {
+      const source = await writeModel(`sharded-${value}`, value);
+      await rename(path.join(source, "model.safetensors"), path.join(source, "part.safetensors"));
+      const names = listWeights(parseModelConfig(config)).map(({ hf }) => [hf, "part.safetensors"]);
+      const index = JSON.stringify({ weight_map: Object.fromEntries(names) });
+      await writeFile(path.join(source, "model.safetensors.index.json"), index);
+      const model = await openModel(source);
+      hashes.push(model.identity.sha256);
+      await model.close();
+      await rm(path.join(source, "part.safetensors"));
+      await expect(openModel(source)).rejects.toMatchObject({
+        code: "not_found",
+        message: expect.stringMatching(/part\.safetensors/),
+      });
+    }
+    expect(new Set(hashes).size).toBe(2);
   });
 
   test("names weights that are missing, and shapes that do not fit", async () => {

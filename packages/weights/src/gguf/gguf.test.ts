@@ -214,6 +214,18 @@ describe("a damaged or hostile file", () => {
     await expect(open(change)).rejects.toThrow(message);
   });
 
+  test.each<[TypedValue]>([
+    [{ type: "float32", value: 1.5 }],
+    [{ type: "uint32", value: 0 }],
+    [{ type: "uint32", value: 48 }],
+    [{ type: "uint64", value: 2n ** 40n }],
+    [{ type: "string", value: "32" }],
+  ])("with an impossible alignment is refused: %o", async (alignment) => {
+    const file = path.join(folder, "aligned.gguf");
+    await writeGguf(file, new Map([["general.alignment", alignment]]), []);
+    await expect(openGguf(file)).rejects.toThrow(/general\.alignment: expected a power of two/);
+  });
+
   test("never brings the reader down, whatever single byte is wrong", async () => {
     const header = place("c.bias") + 30;
     for (let at = 0; at < header; at += 3) {

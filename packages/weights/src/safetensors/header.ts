@@ -5,6 +5,7 @@
  */
 import { type Issue, QtuneError, shapeSize } from "@qtune/base";
 import { isPlainDtype, type PlainDtype, plainDtypes } from "../dtype-table.ts";
+import { findRepeatedKey } from "./repeated-key.ts";
 
 /** One row of the header. `begin` and `end` count from the start of the data. */
 export interface HeaderEntry {
@@ -41,6 +42,11 @@ export function parseHeader(text: string, dataBytes: number, file: string): Safe
   }
   if (!isRecord(json)) {
     throw new QtuneError("data_loss", "expected a JSON object as header", { where: file });
+  }
+  const repeated = findRepeatedKey(text);
+  if (repeated !== undefined) {
+    const problem = `expected each name once but the header holds ${JSON.stringify(repeated)} twice; do not trust the file`;
+    throw new QtuneError("data_loss", problem, { where: file });
   }
   const issues: Issue[] = [];
   const entries: HeaderEntry[] = [];

@@ -94,19 +94,8 @@ async function readSet(file: RangeFile): Promise<TensorSet> {
 
 async function openShards(indexPath: string): Promise<TensorSet> {
   const weightMap = await readWeightMap(indexPath);
+  const names = await presentShards(indexPath, weightMap);
   const folder = path.dirname(indexPath);
-  const names = [...new Set(weightMap.values())].sort();
-  const missing: string[] = [];
-  for (const name of names) if (!(await exists(path.join(folder, name)))) missing.push(name);
-  if (missing.length > 0) {
-    throw new QtuneError(
-      "not_found",
-      `the index names files that are not there: ${missing.join(", ")}`,
-      {
-        where: indexPath,
-      },
-    );
-  }
   const shards = new Map<string, TensorSet>();
   const close = async (): Promise<void> => {
     await Promise.all([...shards.values()].map((shard) => shard.close()));
@@ -142,6 +131,32 @@ function collect(
     );
   }
   return tensors;
+}
+
+/**
+ * Lists the files that an index of shards names, in alphabetical order.
+ *
+ * Errors: data_loss for a damaged index, or one that names a file outside its folder; not_found names missing files.
+ */
+export async function listShards(indexPath: string): Promise<string[]> {
+  const names = await presentShards(indexPath, await readWeightMap(indexPath));
+  return names.map((name) => path.join(path.dirname(indexPath), name));
+}
+
+async function presentShards(
+  indexPath: string,
+  weightMap: ReadonlyMap<string, string>,
+): Promise<string[]> {
+  const folder = path.dirname(indexPath);
+  const names = [...new Set(weightMap.values())].sort();
+  const missing: string[] = [];
+  for (const name of names) if (!(await exists(path.join(folder, name)))) missing.push(name);
+  if (missing.length === 0) return names;
+  throw new QtuneError(
+    "not_found",
+    `the index names files that are not there: ${missing.join(", ")}`,
+    { where: indexPath },
+  );
 }
 
 async function readWeightMap(indexPath: string): Promise<ReadonlyMap<string, string>> {

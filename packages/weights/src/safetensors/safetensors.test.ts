@@ -178,6 +178,19 @@ describe("a damaged or hostile file", () => {
       /bytes follow/,
     ],
     [
+      "a name that comes twice",
+      () => {
+        const twice = JSON.stringify({ "a\\b": entry(0, 4), X: entry(0, 4) });
+        return writeRaw(twice.replace('"X"', '"\\u0061\\\\b"'), four);
+      },
+      /each name once.*twice/,
+    ],
+    [
+      "a field that comes twice",
+      () => writeRaw('{"a":{"dtype":"F32","shape":[1],"shape" :[1],"data_offsets":[0,4]}}', four),
+      /holds "shape" twice/,
+    ],
+    [
       "metadata that is no text",
       () => writeRaw(JSON.stringify({ __metadata__: { a: 1 } }), new Uint8Array(0)),
       /text values/,
