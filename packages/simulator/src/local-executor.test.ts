@@ -429,6 +429,42 @@ describe("bad input", () => {
     ],
   };
 
+  test("shots beyond the batched engine come near the exact values, the same for the same seed", async () => {
+    const circuit = ringAnsatz({ n: 16, layers: 1 });
+    const observables: readonly Observable[] = [
+      { terms: [{ coefficient: 1, paulis: [{ qubit: 3, pauli: "Z" }] }] },
+      {
+        terms: [
+          { coefficient: 0.5, paulis: [] },
+          { coefficient: -2, paulis: [{ qubit: 0, pauli: "X" }] },
+          {
+            coefficient: 1,
+            paulis: [
+              { qubit: 1, pauli: "Y" },
+              { qubit: 15, pauli: "Z" },
+            ],
+          },
+        ],
+      },
+    ];
+    const wide = batchOf(circuit, 2, "wide shots", observables);
+    const shots = 4000;
+    const [found, again, other, wanted] = await Promise.all([
+      exact.run(wide, { shots, seed: 5n }),
+      single.run(wide, { shots, seed: 5n, precision: "float64" }),
+      exact.run(wide, { shots, seed: 6n }),
+      exact.run(wide),
+    ]);
+    expect(again.expectations).toEqual(found.expectations);
+    expect(other.expectations).not.toEqual(found.expectations);
+    wanted.expectations.forEach((value, i) => {
+      const sigma = found.standardErrors[i]!;
+      // the variance of a string of shots is at most 1
+      expect(sigma).toBeLessThanOrEqual(Math.sqrt(5 / (shots - 1)));
+      expect(Math.abs(found.expectations[i]! - value)).toBeLessThan(6 * Math.max(sigma, 1 / shots));
+    });
+  });
+
   test("a value is refused by gradients too, and beyond the batched engine", async () => {
     const wide = { ...steep, qubits: 16 };
     const given = {

@@ -162,7 +162,7 @@ class LocalExecutor implements Executor {
       };
     }
     const seed = options.seed ?? drawSeed();
-    const strings = flippingStrings(batch.observables);
+    const strings = listStrings(batch.observables, (term) => toMasks(term).xMask !== 0);
     const exact = await this.#estimateStrings(plan, batch, strings, options);
     const sampled = sampleRows({ plan, batch, result, shots, seed, strings, exact });
     const counts = returns.includes("counts") ? { counts: sampled.counts } : {};
@@ -179,17 +179,14 @@ class LocalExecutor implements Executor {
   async #estimateStrings(
     plan: Plan,
     batch: CircuitBatch,
-    strings: readonly FlippingString[],
+    strings: readonly PauliString[],
     options: RunOptions,
   ): Promise<Float64Array> {
     if (strings.length === 0) return new Float64Array(0);
-    const observables = strings.map(({ term }): Observable => ({
-      terms: [{ ...term, coefficient: 1 }],
-    }));
     const { expectations } = await this.#engineOf().run(
       {
         plan,
-        observables: compileObservables(observables, plan.n),
+        observables: compileObservables(strings.map(observableOf), plan.n),
         precision: "float64",
         shared: batch.shared,
         rows: batch.rows,
@@ -201,7 +198,7 @@ class LocalExecutor implements Executor {
     return expectations;
   }
 
-  /** Runs each row alone, whatever the circuit holds. */
+  /** Runs each row alone, whatever the circuit holds; with shots, every Pauli string gets so many draws of its own. */
   async #runRows(batch: CircuitBatch, options: RunOptions): Promise<BatchResult> {
     this.#checkRows(batch, options);
     assertCircuit(batch.circuit);
@@ -217,23 +214,27 @@ class LocalExecutor implements Executor {
     const standardErrors = new Float64Array(batch.B * K);
     const counts: Counts[] = [];
     const probabilities: ReadonlyMap<string, number>[] = [];
-    if (shots !== undefined && K > 0) {
-      throw new QtuneError(
-        "unimplemented",
-        "expected counts or exact values for this circuit, since it does not fit the batched engine",
-        {
-          where: "options.shots",
-        },
-      );
-    }
+    const strings = listStrings(batch.observables, () => true);
     for (let row = 0; row < batch.B; row++) {
       const circuit = bindRow(batch, row);
-      if (K > 0)
-        expectations.set(
-          (await simulate(circuit, { ...limits, observables: batch.observables })).expectations ??
-            [],
-          row * K,
-        );
+      if (K > 0 && seed === undefined) {
+        const exact = await simulate(circuit, { ...limits, observables: batch.observables });
+        expectations.set(exact.expectations ?? [], row * K);
+      }
+      if (K > 0 && shots !== undefined && seed !== undefined) {
+        const observables = strings.map(observableOf);
+        const { expectations: exact = [] } = await simulate(circuit, { ...limits, observables });
+        const random = createRandom(seed, "row", row);
+        for (const [index, { k, term }] of strings.entries()) {
+          const value = averageString(exact[index] ?? 0, shots, random.fork("string", index));
+          const at = row * K + k;
+          expectations[at]! += term.coefficient * value.mean; // k < K
+          standardErrors[at] = Math.hypot(
+            standardErrors[at]!,
+            term.coefficient * value.standardError,
+          );
+        }
+      }
       if (returns.includes("probabilities"))
         probabilities.push(await exactDistribution(circuit, limits));
       if (shots !== undefined && seed !== undefined && returns.includes("counts")) {
@@ -455,16 +456,22 @@ function distribution(plan: Plan, result: BatchedResult, row: number): ReadonlyM
   );
 }
 
-/** A term of an observable that Z measurements cannot estimate. */
-interface FlippingString {
+/** A term of an observable, which is measured in its own basis. */
+interface PauliString {
+  /** Index of the observable. */
   readonly k: number;
   readonly term: PauliTerm;
 }
 
-function flippingStrings(observables: readonly Observable[]): readonly FlippingString[] {
-  return observables.flatMap(({ terms }, k) =>
-    terms.filter((term) => toMasks(term).xMask !== 0).map((term) => ({ k, term })),
-  );
+function listStrings(
+  observables: readonly Observable[],
+  isWanted: (term: PauliTerm) => boolean,
+): readonly PauliString[] {
+  return observables.flatMap(({ terms }, k) => terms.filter(isWanted).map((term) => ({ k, term })));
+}
+
+function observableOf({ term }: PauliString): Observable {
+  return { terms: [{ ...term, coefficient: 1 }] };
 }
 
 interface SamplingJob {
@@ -473,7 +480,7 @@ interface SamplingJob {
   readonly result: BatchedResult;
   readonly shots: number;
   readonly seed: bigint;
-  readonly strings: readonly FlippingString[];
+  readonly strings: readonly PauliString[];
   /** Exact values [B, strings]. */
   readonly exact: Float64Array;
 }

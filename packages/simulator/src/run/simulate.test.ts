@@ -221,6 +221,29 @@ describe("expectations", () => {
     },
   );
 
+  test.each(["state-vector", "mps"] as const)(
+    "of strings with the qubits of their cones in common take one run on the %s",
+    async (method) => {
+      const circuit = randomCircuit({ n: 4, gates: 60, random: createRandom("cones") });
+      const strings = ["XIYZ", "ZZZZ", "IYIX", "YXII", "IIIZ"].map((text): Observable => ({
+        terms: [
+          {
+            coefficient: 1,
+            paulis: [...text].flatMap((pauli, qubit) =>
+              pauli === "X" || pauli === "Y" || pauli === "Z" ? [{ qubit, pauli }] : [],
+            ),
+          },
+        ],
+      }));
+      const { expectations, parts } = await simulate(circuit, { observables: strings, method });
+      expect(parts).toHaveLength(1);
+      for (const [k, string] of strings.entries()) {
+        const alone = await simulate(circuit, { observables: [string], method });
+        expect(expectations![k]).toBeCloseTo(alone.expectations![0]!, 12);
+      }
+    },
+  );
+
   test("of local observables on 72 qubits need their light cone only", async () => {
     const operations: Operation[] = [];
     for (let layer = 0; layer < 6; layer++) {

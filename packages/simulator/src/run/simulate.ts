@@ -9,6 +9,7 @@ import {
   assertInteger,
   createRandom,
   shuffleInPlace,
+  throwIfAborted,
 } from "@qtune/base";
 import {
   type Circuit,
@@ -233,7 +234,7 @@ function joinShots(
   return new Map([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Exact expectations, Pauli string by Pauli string, each in its own light cone. */
+/** Exact expectations; Pauli strings whose light cones hold the same qubits share one run. */
 async function estimate(
   circuit: Circuit,
   observables: readonly Observable[],
@@ -241,82 +242,140 @@ async function estimate(
 ): Promise<SimulationResult> {
   assertObservables(observables, circuit.qubits);
   const { unitary } = splitMeasurements(circuit);
-  const expectations = new Float64Array(observables.length);
-  const parts: PartReport[] = [];
   const known = new Map<string, number>();
-  for (const [k, observable] of observables.entries()) {
-    for (const term of observable.terms) {
-      const key = term.paulis.map(({ qubit, pauli }) => `${pauli}${qubit}`).join(" ");
-      if (!known.has(key)) {
-        const { value, report } = await estimateString(circuit, unitary, term, options);
-        known.set(key, value);
-        if (report !== undefined) parts.push(report);
-      }
-      expectations[k]! += term.coefficient * (known.get(key) ?? 0); // k < length
+  const parts: PartReport[] = [];
+  for (const cone of groupByCone(circuit, unitary, observables))
+    for await (const { key, value, report } of estimateCone(cone, options)) {
+      known.set(key, value);
+      if (report !== undefined) parts.push(report);
     }
-  }
+  const expectations = Float64Array.from(observables, ({ terms }) =>
+    terms.reduce((sum, term) => sum + term.coefficient * (known.get(nameOf(term)) ?? 1), 0),
+  );
   return { expectations, parts };
+}
+
+function nameOf({ paulis }: PauliTerm): string {
+  return paulis.map(({ qubit, pauli }) => `${pauli}${qubit}`).join(" ");
+}
+
+/** Strings whose light cones hold the same qubits, in the numbers of the part that holds all the cones. */
+interface Cone {
+  readonly part: Part;
+  readonly strings: readonly { readonly key: string; readonly paulis: PauliTerm["paulis"] }[];
+}
+
+/** Returns the light cones of all Pauli strings but the empty one, whose value is 1. */
+function groupByCone(
+  circuit: Circuit,
+  unitary: readonly Operation[],
+  observables: readonly Observable[],
+): readonly Cone[] {
+  const groups = new Map<string, Map<string, PauliTerm>>();
+  const seen = new Set([""]);
+  for (const term of observables.flatMap(({ terms }) => terms)) {
+    const key = nameOf(term);
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const qubits = extractCone(circuit, unitary, [term]).qubits.join();
+    const group = groups.get(qubits) ?? new Map<string, PauliTerm>();
+    groups.set(qubits, group.set(key, term));
+  }
+  return [...groups.values()].map((group) => {
+    const part = extractCone(circuit, unitary, [...group.values()]);
+    const strings = [...group].map(([key, { paulis }]) => ({
+      key,
+      paulis: paulis.map(({ qubit, pauli }) => ({ qubit: part.qubits.indexOf(qubit), pauli })),
+    }));
+    return { part, strings };
+  });
+}
+
+/** What some of the strings depend on. */
+function extractCone(
+  circuit: Circuit,
+  unitary: readonly Operation[],
+  terms: readonly PauliTerm[],
+): Part {
+  const qubits = new Set(terms.flatMap(({ paulis }) => paulis.map(({ qubit }) => qubit)));
+  const marks = [...qubits].map((qubit): Operation => ({ kind: "barrier", qubits: [qubit] }));
+  return extractPart(circuit, [...lightCone(unitary, qubits), ...marks]);
+}
+
+interface StringValue {
+  readonly key: string;
+  readonly value: number;
+  readonly report?: PartReport | undefined;
 }
 
 /** Above this, sums of Pauli strings are tried before a large state vector. */
 const coneQubits = 20;
 
-async function estimateString(
-  circuit: Circuit,
-  unitary: readonly Operation[],
-  term: PauliTerm,
+async function* estimateCone(
+  { part, strings }: Cone,
   options: SimulateOptions,
-): Promise<{ readonly value: number; readonly report?: PartReport }> {
-  if (term.paulis.length === 0) return { value: 1 };
-  const cone = lightCone(unitary, new Set(term.paulis.map(({ qubit }) => qubit)));
-  const marks = term.paulis.map(({ qubit }): Operation => ({ kind: "barrier", qubits: [qubit] }));
-  const part = extractPart(circuit, [...cone, ...marks]);
-  const paulis = term.paulis.map(({ qubit, pauli }) => ({
-    qubit: part.qubits.indexOf(qubit),
-    pauli,
-  }));
-  const observable: Observable = { terms: [{ coefficient: 1, paulis }] };
+): AsyncGenerator<StringValue> {
   const { method = "auto" } = options;
-  if (method === "auto" && part.qubits.length > coneQubits) {
-    const small = expandCircuit(
-      {
-        ...part.circuit,
-        operations: part.circuit.operations.filter(({ kind }) => kind !== "barrier"),
-      },
-      { keep: (gate) => (findGate(gate)?.qubits ?? 3) <= 2 },
-    );
-    const result = await propagatePaulis(
-      observable,
-      lowerOperations(small.operations, small),
-      part.qubits.length,
-      { maxTerms: 50_000, signal: options.signal },
-    );
-    if (result.errorBound <= (options.errorBudget ?? 1e-6)) {
-      const report = {
-        qubits: part.qubits,
-        method: "pauli-propagation",
-        reason: `a light cone of ${part.qubits.length} qubits whose observable stays below 50,000 Pauli strings`,
-      } as const;
-      return {
-        value: result.expectation,
-        report: result.errorBound > 0 ? { ...report, error: result.errorBound } : report,
-      };
-    }
+  const left: Cone["strings"][number][] = [];
+  for (const string of strings) {
+    const found =
+      method === "auto" && part.qubits.length > coneQubits
+        ? await propagateString(part, string.paulis, options)
+        : undefined;
+    if (found === undefined) left.push(string);
+    else yield { key: string.key, ...found };
   }
+  if (left.length === 0) return;
   const chosen = chooseEngine(
     part.circuit,
     method === "auto" || method === "stabilizer" ? { ...options, method: undefined } : options,
   );
   await using engine = chosen.engine;
   await engine.apply(lowerOperations(chosen.circuit.operations, chosen.circuit), options);
-  const value = await expectationOn(engine, chosen, paulis);
-  return { value, report: reportOf(part.qubits, chosen) };
+  for (const [i, { key, paulis }] of left.entries()) {
+    throwIfAborted(options.signal);
+    const value = await expectationOn(engine, chosen, paulis, i < left.length - 1);
+    yield { key, value, ...(i === 0 ? { report: reportOf(part.qubits, chosen) } : {}) };
+  }
 }
 
+/** The value by sums of Pauli strings, unless they exceed the error budget. */
+async function propagateString(
+  part: Part,
+  paulis: PauliTerm["paulis"],
+  options: SimulateOptions,
+): Promise<{ readonly value: number; readonly report: PartReport } | undefined> {
+  const operations = part.circuit.operations.filter(({ kind }) => kind !== "barrier");
+  const small = expandCircuit(
+    { ...part.circuit, operations },
+    { keep: (gate) => (findGate(gate)?.qubits ?? 3) <= 2 },
+  );
+  const result = await propagatePaulis(
+    { terms: [{ coefficient: 1, paulis }] },
+    lowerOperations(small.operations, small),
+    part.qubits.length,
+    { maxTerms: 50_000, signal: options.signal },
+  );
+  if (result.errorBound > (options.errorBudget ?? 1e-6)) return undefined;
+  const report = {
+    qubits: part.qubits,
+    method: "pauli-propagation",
+    reason: `a light cone of ${part.qubits.length} qubits whose observable stays below 50,000 Pauli strings`,
+  } as const;
+  return {
+    value: result.expectation,
+    report: result.errorBound > 0 ? { ...report, error: result.errorBound } : report,
+  };
+}
+
+type Gate = Extract<Operation, { kind: "gate" }>;
+
+/** Effect: leaves the state as it was where `keep` says so. */
 async function expectationOn(
   engine: ChosenEngine["engine"],
   chosen: ChosenEngine,
   paulis: PauliTerm["paulis"],
+  keep: boolean,
 ): Promise<number> {
   if (chosen.mps !== undefined) {
     const string = new Uint8Array(chosen.circuit.qubits);
@@ -326,7 +385,7 @@ async function expectationOn(
   // Turn every Pauli into Z, gather the parity on one qubit, read its weight.
   const [first] = paulis;
   if (first === undefined) return 1;
-  const turns = paulis.flatMap(({ qubit, pauli }): Operation[] => {
+  const turns = paulis.flatMap(({ qubit, pauli }): Gate[] => {
     if (pauli === "Z") return [];
     const half = {
       kind: "gate",
@@ -336,13 +395,18 @@ async function expectationOn(
     } as const;
     return [half];
   });
-  const parity = paulis.slice(1).map(({ qubit }): Operation => ({
+  const parity = paulis.slice(1).map(({ qubit }): Gate => ({
     kind: "gate",
     gate: "CX",
     qubits: [qubit, first.qubit],
     angles: [],
   }));
-  await engine.apply(lowerOperations([...turns, ...parity], chosen.circuit));
+  const basis = [...turns, ...parity];
+  await engine.apply(lowerOperations(basis, chosen.circuit));
   const { one, total } = engine.weights(first.qubit);
+  if (keep) {
+    const back = basis.reverse().map((one): Gate => ({ ...one, power: -1 }));
+    await engine.apply(lowerOperations(back, chosen.circuit));
+  }
   return 1 - (2 * one) / total;
 }
