@@ -70,6 +70,7 @@ export {
   type RowQueue,
   type ServeRowsOptions,
   createGenerator,
+  defaultPieceTokens,
 } from "./generation/generator.ts";
 export {
   type Generation,

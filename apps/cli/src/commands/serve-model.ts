@@ -1,10 +1,12 @@
 import path from "node:path";
 import type { Command } from "commander";
-import { createRandom } from "@qtune/base";
+import { createRandom, QtuneError } from "@qtune/base";
 import {
   type BaseWeights,
+  type ModelConfig,
   createOpenAiHandler,
   createRowScheduler,
+  defaultPieceTokens,
   serveOneModel,
   startHttpServer,
 } from "@qtune/llm";
@@ -24,7 +26,11 @@ interface ServeOptions {
   readonly maxRows: number;
   readonly maxWaiting: number;
   readonly baseWeights?: BaseWeights;
+  readonly context?: number;
 }
+
+/** Longest text of a server that does not say: beyond, keys and values take more memory than most expect. */
+const defaultContext = 8192;
 
 /** Adds `qtune serve`: a model behind the OpenAI API. */
 export function addServeModel(program: Command, signal: AbortSignal): void {
@@ -42,6 +48,11 @@ export function addServeModel(program: Command, signal: AbortSignal): void {
     )
     .option("--max-rows <count>", "texts that advance together", integerOption(1, 256), 16)
     .option(...baseWeightsOption())
+    .option(
+      "--context <tokens>",
+      `longest text, prompt and answer; default: the model's context, at most ${defaultContext}`,
+      integerOption(1, 100_000_000),
+    )
     .option("--max-waiting <count>", "texts that may wait", integerOption(1, 100_000), 256);
   defineAction<ServeOptions>(command, signal, async ([model = ""], options, context) => {
     const tokens =
@@ -50,13 +61,19 @@ export function addServeModel(program: Command, signal: AbortSignal): void {
         : parseTokenFile((await readInput(options.tokenFile)).text);
     const { adapter, baseWeights } = options;
     await using opened = await openTarget({ model, adapter, baseWeights }, context);
-    // What callers will ask for is not known: one text of usual length must fit.
-    const longest = Math.min(opened.model.config.maxPositions, 4096);
-    const expected = { rows: 1, promptTokens: Math.min(longest, 512), longest };
+    const longest = contextOf(opened.model.config, options.context);
+    // What callers will ask for is not known: as many texts of the greatest length as are let in must fit.
+    const expected = {
+      rows: options.maxRows,
+      promptTokens: longest,
+      longest,
+      pieceTokens: defaultPieceTokens,
+    };
     const generator = await createTargetGenerator(opened.target, { signal, expected });
     const scheduler = createRowScheduler(generator, {
       maxRows: options.maxRows,
       maxWaitingRows: options.maxWaiting,
+      longest,
     });
     try {
       const id = options.name ?? nameOf(model, options.adapter);
@@ -87,6 +104,17 @@ export function addServeModel(program: Command, signal: AbortSignal): void {
       await generator.close();
     }
   });
+}
+
+/** Returns the longest text to serve. Errors: out_of_range beyond the model's context. */
+function contextOf({ maxPositions }: ModelConfig, asked: number | undefined): number {
+  const longest = asked ?? Math.min(maxPositions, defaultContext);
+  if (longest <= maxPositions) return longest;
+  throw new QtuneError(
+    "out_of_range",
+    `expected at most ${maxPositions} tokens, the model's context, but was given ${longest}`,
+    { where: "--context" },
+  );
 }
 
 function nameOf(model: string, adapter: string | undefined): string {

@@ -18,7 +18,10 @@ export async function* generate(
     request.temperature > 0
       ? (request.seed ?? BigInt(crypto.getRandomValues(new Uint32Array(1))[0] ?? 0))
       : undefined;
-  const generator = await createTargetGenerator(target, { signal });
+  const maxNewTokens = request.maxNewTokens ?? defaultNewTokens;
+  const promptTokens = promptIds.length;
+  const expected = { rows: 1, promptTokens, longest: promptTokens + maxNewTokens };
+  const generator = await createTargetGenerator(target, { signal, expected });
   const pieces: trainingV1.GenerateResponse[] = [];
   let wake: () => void = () => {};
   const text = createTextStream(tokenizer);
@@ -26,7 +29,7 @@ export async function* generate(
   const running: Promise<readonly Generation[]> = generator
     .generate({
       promptIds: [promptIds],
-      maxNewTokens: request.maxNewTokens ?? defaultNewTokens,
+      maxNewTokens,
       temperature: request.temperature,
       ...(request.topP === undefined ? {} : { topP: request.topP }),
       ...(request.topK === undefined ? {} : { topK: request.topK }),

@@ -27,6 +27,9 @@ export function cacheHeadDim(config: ModelConfig): number {
   return Math.ceil(config.headDim / 8) * 8;
 }
 
+/** Rows join while the cache stays below this; a single row may exceed it. */
+export const cacheLimitBytes = 2 ** 30;
+
 /** Bytes of one row of a cache. */
 export function cacheRowBytes(config: ModelConfig, capacity: number): number {
   return 2 * 4 * config.layers * config.kvHeads * cacheHeadDim(config) * capacity;

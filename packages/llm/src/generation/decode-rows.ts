@@ -6,7 +6,7 @@ import { throwIfAborted, type Abortable } from "@qtune/base";
 import type { Program } from "@qtune/graph";
 import type { ModelConfig } from "../config/model-config.ts";
 import type { RopeTables } from "../model/rope.ts";
-import { cacheRowBytes, createCache, type KeyValueCache } from "./cache.ts";
+import { cacheLimitBytes, cacheRowBytes, createCache, type KeyValueCache } from "./cache.ts";
 import { extendCache } from "./generation-program.ts";
 import type { Row } from "./row.ts";
 
@@ -39,7 +39,6 @@ export interface RowLoop extends Abortable {
   readonly promptTokens: number;
 }
 
-const cacheLimitBytes = 2 ** 30;
 /** Logits of prompts that are scored, at once: 128 MiB. */
 const scoredLogits = 2 ** 25;
 /** Finished rows leave once they are this share of the rows under way: moving the others costs time. */

@@ -77,6 +77,8 @@ export interface Generator {
 
 /** Prompt tokens that pass the model together: bounds the memory of activations. */
 const promptTokens = 2048;
+/** The same for a queue: the other rows wait that long for their next token. */
+export const defaultPieceTokens = 512;
 /** Rows join once this share of the places is free, so that prompts pass in groups. */
 const joinedShare = 0.25;
 
@@ -97,7 +99,10 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
       await decodeRows({ ...model, maxRows, promptTokens, signal }, sourceOf(rows, maxRows));
       return rows.map((row) => row.finish());
     },
-    async serveRows(queue, { signal, maxRows = 16, promptTokens: tokens = 512 } = {}) {
+    async serveRows(
+      queue,
+      { signal, maxRows = 16, promptTokens: tokens = defaultPieceTokens } = {},
+    ) {
       const waiting = new Map<Row, QueuedRow>();
       const pending: Row[] = [];
       await decodeRows(

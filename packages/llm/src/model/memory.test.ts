@@ -79,6 +79,17 @@ describe("predicted memory of generation", () => {
     expect(Math.abs(totalBytes / (measuredMb * 1e6) - 1)).toBeLessThan(0.25);
   });
 
+  test("counts no more rows than the cache may hold, and long prompts by their pieces", () => {
+    const longest = 2048;
+    const bytesOf = (changes: object) =>
+      estimateGenerationMemory({ ...one, longest, promptTokens: longest, ...changes });
+    expect(bytesOf({ rows: 256 }).cacheBytes).toBe(bytesOf({ rows: 11 }).cacheBytes);
+    expect(bytesOf({ rows: 11 }).cacheBytes).toBeLessThanOrEqual(2 * 2 ** 30);
+    expect(bytesOf({ pieceTokens: 512 }).workspaceBytes).toBeLessThan(
+      bytesOf({}).workspaceBytes / 3,
+    );
+  });
+
   test("too large for the machine is refused with the figures and three ways out", () => {
     const many = { ...one, rows: 16, longest: 2048 };
     expect(() => assertGenerationMemory(many, 1e9)).toThrow(

@@ -7,7 +7,7 @@
 import { QtuneError } from "@qtune/base";
 import type { ModelConfig } from "../config/model-config.ts";
 import { hasIntegerDotProduct } from "@qtune/graph";
-import { cacheRowBytes } from "../generation/cache.ts";
+import { cacheLimitBytes, cacheRowBytes } from "../generation/cache.ts";
 import type { BaseWeights, QuantisedKernel, Recompute } from "./decoder.ts";
 
 /** What is to be run. */
@@ -121,6 +121,8 @@ export interface GenerationMemoryQuestion {
   readonly promptTokens: number;
   /** Most tokens of a text, prompt and answer. */
   readonly longest: number;
+  /** Prompt tokens that pass the model together, at most. Default 2,048; a served queue takes 512. */
+  readonly pieceTokens?: number | undefined;
 }
 
 /** Predicted memory of generation in bytes. */
@@ -144,20 +146,23 @@ const growth = 2;
 export function estimateGenerationMemory(
   question: GenerationMemoryQuestion,
 ): GenerationMemoryEstimate {
-  const { config, baseWeights = "float32", rows, longest } = question;
+  const { config, baseWeights = "float32", longest, pieceTokens = promptPieceTokens } = question;
   const { layers, hidden, heads, kvHeads, headDim, ffn, vocab } = config;
+  // More rows than the cache may hold wait for others to leave.
+  const rowBytes = cacheRowBytes(config, longest);
+  const rows = Math.max(1, Math.min(question.rows, Math.floor(cacheLimitBytes / rowBytes)));
   const perLayer = hidden * headDim * (2 * heads + 2 * kvHeads) + 3 * hidden * ffn;
   const isNarrow = baseWeights === "int8" || baseWeights === "int4";
   const headBytes = isNarrow ? quantisedBytes.int8 : 4;
   // The embedding is read as it is, the head has a packed form of its own, also where it is tied.
   const weightBytes =
     generationBytes[baseWeights] * layers * perLayer + (4 + headBytes) * vocab * hidden;
-  const prompt = Math.min(question.promptTokens, promptPieceTokens);
-  const together = Math.max(1, Math.min(rows, Math.floor(promptPieceTokens / prompt)));
+  const prompt = Math.min(question.promptTokens, pieceTokens);
+  const together = Math.max(1, Math.min(rows, Math.floor(pieceTokens / prompt)));
   const activations = together * prompt * valuesPerRow({ config, longest: 0 });
   const attention = together * heads * prompt * Math.min(longest, question.promptTokens);
   const workspaceBytes = 4 * (activations + attention + 2 * rows * vocab);
-  const cacheBytes = growth * rows * cacheRowBytes(config, longest);
+  const cacheBytes = growth * rows * rowBytes;
   const totalBytes =
     generationProcessBytes + weightBytes + cacheBytes + allocatorFactor * workspaceBytes;
   return { weightBytes, cacheBytes, workspaceBytes, totalBytes };

@@ -43,6 +43,18 @@ describe("a scheduler", () => {
     expect(seen).toEqual([1, 2, 10, 20, 3, 21, 4]);
   });
 
+  test("refuses texts longer than it was made for", async () => {
+    const scheduler = createRowScheduler(createStepGenerator([]), { longest: 3 });
+    expect(scheduler.config.maxPositions).toBe(3);
+    const tooLong = scheduler.run([{ promptIds: [1, 2], maxNewTokens: 2 }]);
+    await expect(tooLong).rejects.toThrow(/at most 3 tokens .* given 2 and asked for 2 more/);
+    const fits = await scheduler.run([{ promptIds: [1, 2], maxNewTokens: 1 }]);
+    expect(fits).toHaveLength(1);
+    const context = tinyConfig().maxPositions;
+    const unbounded = createRowScheduler(createStepGenerator([]), { longest: 1e9 });
+    expect(unbounded.config.maxPositions).toBe(context);
+  });
+
   test("fails those that were under way when the generator fails, and goes on with the others", async () => {
     const scheduler = createRowScheduler(createStepGenerator([]));
     const failing = scheduler.run(rowsOf(31, 1));

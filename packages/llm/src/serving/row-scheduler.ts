@@ -13,6 +13,8 @@ export interface RowSchedulerOptions {
   readonly maxRows?: number | undefined;
   /** Texts that may wait, those of all callers together. Default 256. */
   readonly maxWaitingRows?: number | undefined;
+  /** Most tokens of a text, prompt and answer. Default: the model's context, which is the most in any case. */
+  readonly longest?: number | undefined;
 }
 
 /** How busy a scheduler is. */
@@ -47,8 +49,10 @@ interface Submission {
 /** Creates the scheduler of a generator, which then belongs to it alone. */
 export function createRowScheduler(
   generator: Generator,
-  { maxRows = 16, maxWaitingRows = 256 }: RowSchedulerOptions = {},
+  { maxRows = 16, maxWaitingRows = 256, longest = Infinity }: RowSchedulerOptions = {},
 ): RowScheduler {
+  const maxPositions = Math.min(longest, generator.config.maxPositions);
+  const config: ModelConfig = { ...generator.config, maxPositions };
   const queue: Submission[] = [];
   const open = new Set<Submission>();
   const closing = new AbortController();
@@ -103,12 +107,12 @@ export function createRowScheduler(
   };
 
   return {
-    config: generator.config,
+    config,
     get load() {
       return { waitingRows: waitingRows(), activeRows };
     },
     async run(rows, { signal } = {}) {
-      rows.forEach((row, index) => assertRow(row, generator.config, `prompt[${index}]`));
+      rows.forEach((row, index) => assertRow(row, config, `prompt[${index}]`));
       assertRoom(rows.length);
       if (signal?.aborted === true) throw abortError(signal);
       const results = new Array<Generation>(rows.length);

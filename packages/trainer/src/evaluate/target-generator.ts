@@ -12,6 +12,8 @@ export interface ExpectedTexts {
   readonly promptTokens: number;
   /** Most tokens of a text, prompt and answer. */
   readonly longest: number;
+  /** Prompt tokens that pass the model together, at most. Default 2,048; a served queue takes 512. */
+  readonly pieceTokens?: number | undefined;
 }
 
 /**
@@ -28,7 +30,10 @@ export async function createTargetGenerator(
   const { model, adapter, executor, circuits, threads, tokenizer } = target;
   if (options.expected !== undefined) {
     const { config, baseWeights } = model;
-    assertGenerationMemory({ config, baseWeights, ...options.expected }, process.availableMemory());
+    // Texts beyond the context are refused for that, later.
+    const longest = Math.min(options.expected.longest, config.maxPositions);
+    const question = { config, baseWeights, ...options.expected, longest };
+    assertGenerationMemory(question, process.availableMemory());
   }
   const runner = createCircuitRunner(executor, circuits ?? {});
   const placed = adapter && placeForEvaluation(adapter.adapter, circuits ?? {}).adapter;
