@@ -1,5 +1,5 @@
 /** What a user of models gets wrong, or what the machine cannot hold: refused before anything is compiled. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
@@ -50,6 +50,20 @@ describe("memory that is not free", () => {
     const args = ["generate", "--model", folder, "--prompt", "ab", "--max-new-tokens", "50"];
     expect(await failureOf(...args)).toMatch(/shorter texts than 52 tokens, or take/);
   });
+});
+
+test("a tokenizer with more tokens than the embedding has rows: shown, and said", async () => {
+  const wide = path.join(folder, "wide");
+  await writeTinyModel(wide);
+  const file = path.join(wide, "tokenizer.json");
+  const json = JSON.parse(readFileSync(file, "utf8")) as { added_tokens: object[] };
+  const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+  json.added_tokens.push({ id: 270, content: "<more>", special: true, ...plain });
+  writeFileSync(file, JSON.stringify(json));
+  await runCommandLine(["model", "show", wide], new AbortController().signal);
+  expect(printed).toMatch(/cannot be run: .*knows 271 tokens but the embedding has 260 rows/);
+  printed = "";
+  expect(await failureOf("generate", "--model", wide, "--prompt", "a")).toMatch(/271 tokens/);
 });
 
 test("a server for longer texts than the model's context is refused", async () => {

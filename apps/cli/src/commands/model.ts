@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import { QtuneError } from "@qtune/base";
 import {
   type BaseQuality,
   type ModelConfig,
   estimateGenerationMemory,
+  assertVocabulary,
   findBaseQuality,
   loadTokenizer,
   measureBaseQuality,
@@ -116,6 +118,7 @@ async function showModel(
       });
       await saveBaseQuality(quality);
     }
+    const problem = problemOf(() => assertVocabulary(tokenizer, model.config, source));
     const types = [...new Set(tensors.map((tensor) => tensor.dtype))].sort();
     const document = {
       source,
@@ -124,6 +127,7 @@ async function showModel(
       parameters,
       types,
       vocabulary: tokenizer.vocabSize,
+      problem: problem ?? null,
       quality: quality ?? null,
       memory: predictMemory(model.config),
       tensors,
@@ -137,6 +141,7 @@ async function showModel(
         `rope theta ${model.config.rope.theta}, scaling ${model.config.rope.scaling.kind}; head ${model.config.tied ? "tied to the embedding" : "of its own"}`,
         `sha256 ${model.identity.sha256}${model.identity.licence === undefined ? "" : `; licence ${model.identity.licence}`}`,
       ];
+      if (problem !== undefined) lines.push(`cannot be run: ${problem}`);
       lines.push(printMemory(model.config), ...printQuality(quality));
       if (options.tensors === true)
         lines.push(
@@ -148,6 +153,16 @@ async function showModel(
     });
   } finally {
     await model.close();
+  }
+}
+
+/** Returns what a check complains about, or nothing: what is wrong with a model is shown with the rest of it. */
+function problemOf(check: () => void): string | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    return QtuneError.from(error).message;
   }
 }
 

@@ -117,7 +117,7 @@ function checkNamed(value: Readonly<Record<string, unknown>>, fields: FieldReade
   fields.complain("rope_type", {
     expected: `one of ${Object.keys(ropeRules).join(", ")}`,
     given: `nothing beside ${settings.slice(0, 5).join(", ")}`,
-    hint: "settings of single layers are not supported",
+    hint: "name the kind of scaling; settings of single layers are not supported",
   });
 }
 

@@ -32,7 +32,12 @@ export function assertSampling(options: SamplingOptions): void {
     ["topK", topK, Number.isInteger(topK) && topK >= 1, "an integer of at least 1"],
     ["topP", topP, topP > 0 && topP <= 1, "above 0 and at most 1"],
     ["minP", minP, minP >= 0 && minP <= 1, "from 0 to 1"],
-    ["repetitionPenalty", repetitionPenalty, repetitionPenalty > 0, "above 0"],
+    [
+      "repetitionPenalty",
+      repetitionPenalty,
+      repetitionPenalty >= 0.01 && repetitionPenalty <= 100,
+      "from 0.01 to 100",
+    ],
   ];
   for (const [name, value, fits, range] of checks) {
     if (!fits) {

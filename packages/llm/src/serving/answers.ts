@@ -1,5 +1,6 @@
 /** The two forms of an answer: text completion and chat, each whole or piece by piece. */
 import { requestError } from "./api-error.ts";
+import { assertTextsFit } from "./assert-text-fits.ts";
 import type { ChoicePiece, ChoicesEnd, ChoicesRequest } from "./choices.ts";
 import type { ChatRequest, CommonRequest, CompletionRequest } from "./request-schema.ts";
 import type { ServedModel } from "./served-model.ts";
@@ -42,6 +43,7 @@ export function completionForm(model: ServedModel, request: CompletionRequest): 
   const { tokenizer } = model;
   const { prompt, echo = false, logprobs, max_tokens = 16, n = 1 } = request;
   const given = promptsOf(prompt);
+  for (const one of given) if (typeof one === "string") assertTextsFit(model, [one]);
   const encode = (text: string): number[] =>
     tokenizer.encode(text, { addSpecial: request.add_special_tokens ?? true });
   const promptIds = given.map((one) => (typeof one === "string" ? encode(one) : one));
@@ -113,6 +115,10 @@ export function chatForm(model: ServedModel, request: ChatRequest): AnswerForm {
     throw requestError("invalid_argument", "needs logprobs: true", { param: "top_logprobs" });
   }
   const messages = toChatMessages(request.messages);
+  assertTextsFit(
+    model,
+    messages.map(({ content }) => content),
+  );
   const { ids } = encodeChat(tokenizer, messages, {
     addGenerationPrompt: true,
     ...(request.chat_template_kwargs && { variables: request.chat_template_kwargs }),

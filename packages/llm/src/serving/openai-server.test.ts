@@ -228,6 +228,32 @@ describe("refusals", () => {
       "context_length_exceeded",
     ],
     [
+      "a prompt that no tokens could hold",
+      completions,
+      { prompt: "a".repeat(600), max_tokens: 1 },
+      400,
+      null,
+      "context_length_exceeded",
+    ],
+    [
+      "a conversation that no tokens could hold",
+      chat,
+      {
+        messages: ["user", "assistant", "user"].map((role) => ({ role, content: "a".repeat(200) })),
+      },
+      400,
+      null,
+      "context_length_exceeded",
+    ],
+    [
+      "a penalty that leaves no finite numbers",
+      completions,
+      { ...say, repetition_penalty: 1e-300 },
+      400,
+      "repetition_penalty",
+      null,
+    ],
+    [
       "tools",
       chat,
       { messages: [{ role: "user", content: "a" }], tools: [{}] },

@@ -46,7 +46,7 @@ const common = {
   // Of other servers of open models.
   top_k: maybe(z.int().min(-1)),
   min_p: maybe(z.number().min(0).max(1)),
-  repetition_penalty: maybe(z.number().positive()),
+  repetition_penalty: maybe(z.number().min(0.01).max(100)),
   ignore_eos: maybe(z.boolean()),
   stop_token_ids: maybe(z.array(z.int().min(0)).max(64)),
   // They change nothing that is computed here.

@@ -95,6 +95,15 @@ describe("a vocabulary with merges", () => {
     expect(tokenizer.templateVariables).toMatchObject({ eos_token: "<|im_end|>" });
   });
 
+  test("is refused where a merge is no pair", async () => {
+    for (const merge of ["ab", "", " b"]) {
+      const file = await writeMerges({ merges: texts([merge]) });
+      await expect(loadGgufTokenizer(file)).rejects.toThrow(/merges\[0\]: expected two tokens/);
+    }
+    const file = await writeMerges({ pre: text("constructor") });
+    await expect(loadGgufTokenizer(file)).rejects.toThrow(/expected one of default/);
+  });
+
   test("is refused where its way of cutting text is unknown", async () => {
     const file = await writeMerges({ pre: text("deepseek-v3") });
     await expect(loadGgufTokenizer(file)).rejects.toThrow(/expected one of default.*deepseek-v3/);
@@ -106,6 +115,24 @@ describe("a vocabulary with scores", () => {
   // Special and user-defined tokens inside a text follow llama.cpp here: the text after one gets a space in front.
   const plain = cases.filter((one) => !/<s>|<turn>/.test(one.text));
   runGolden({ texts: plain }, async () => loadGgufTokenizer(await writeScores()));
+
+  test("is refused where scores or types are missing, too few or no numbers", async () => {
+    const load = async (more: Parameters<typeof writeScores>[0]) =>
+      loadGgufTokenizer(await writeScores(more));
+    await expect(load({ scores: floats([1, 2]) })).rejects.toThrow(
+      /ggml\.scores: expected \d+ values, one for each token, but there are 2/,
+    );
+    await expect(load({ scores: floats([]) })).rejects.toThrow(/ggml\.scores: expected \d+ values/);
+    await expect(load({ scores: floats(Array<number>(440).fill(NaN)) })).rejects.toThrow(
+      /scores: expected a list of/,
+    );
+    await expect(load({ scores: text("none") })).rejects.toThrow(/scores: expected a list of/);
+    await expect(load({ token_type: integers([1]) })).rejects.toThrow(/token_type: expected \d+/);
+    const bare = { model: text("llama"), tokens: texts(["a", "b"]) };
+    await expect(loadGgufTokenizer(await write("bare.gguf", bare))).rejects.toThrow(
+      /scores: expected a score for each token but was given nothing/,
+    );
+  });
 
   test("puts a space in front of each stretch of text, unless the file says otherwise", async () => {
     const tokenizer = await loadGgufTokenizer(await writeScores());

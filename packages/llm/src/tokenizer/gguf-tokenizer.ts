@@ -42,15 +42,26 @@ function readVocabulary(values: ReadonlyMap<string, GgufValue>, file: string): G
   const list = <T>(name: string, isRight: (value: unknown) => value is T): readonly T[] => {
     const value = at(name) ?? [];
     if (Array.isArray(value) && value.every(isRight)) return value;
-    throw new QtuneError("data_loss", "expected a list of one kind of value", {
-      where: `${file}: tokenizer.ggml.${name}`,
-    });
+    throw new QtuneError(
+      "data_loss",
+      "expected a list of texts or of finite numbers, all of one kind",
+      {
+        where: `${file}: tokenizer.ggml.${name}`,
+      },
+    );
   };
   const isText = (value: unknown): value is string => typeof value === "string";
-  const isNumber = (value: unknown): value is number => typeof value === "number";
+  const isNumber = (value: unknown): value is number =>
+    typeof value === "number" && Number.isFinite(value);
   const tokens = list("tokens", isText);
   if (tokens.length === 0)
     throw new QtuneError("not_found", "expected a vocabulary in the file", { where: file });
+  for (const name of ["scores", "token_type"]) {
+    const value = at(name);
+    if (!Array.isArray(value) || value.length === tokens.length) continue;
+    const problem = `expected ${tokens.length} values, one for each token, but there are ${value.length}`;
+    throw new QtuneError("data_loss", problem, { where: `${file}: tokenizer.ggml.${name}` });
+  }
   const template = values.get("tokenizer.chat_template");
   const pre = at("pre");
   return {
@@ -98,7 +109,12 @@ export function createGgufTokenizer(gguf: GgufFile, file: string): Tokenizer {
 export function ggufTokenizerParts(gguf: GgufFile, file: string): Vocabulary {
   const kind = gguf.values.get("tokenizer.ggml.model");
   const vocabulary = readVocabulary(gguf.values, file);
-  if (kind === "llama") return scoredParts(vocabulary);
+  if (kind === "llama") {
+    if (vocabulary.scores.length > 0) return scoredParts(vocabulary);
+    const problem =
+      "expected a score for each token but was given nothing; without them text is cut wrongly";
+    throw new QtuneError("data_loss", problem, { where: `${file}: tokenizer.ggml.scores` });
+  }
   if (kind === "gpt2") return mergedParts(vocabulary, file);
   throw new QtuneError(
     "unimplemented",
@@ -125,7 +141,7 @@ function scoredParts(vocabulary: GgufVocabulary): ScoredPieces {
 }
 
 function mergedParts(vocabulary: GgufVocabulary, file: string): MergedTokens {
-  const row = preTable[vocabulary.pre];
+  const row = Object.hasOwn(preTable, vocabulary.pre) ? preTable[vocabulary.pre] : undefined;
   if (row === undefined) {
     const known = Object.keys(preTable).join(", ");
     throw new QtuneError("unimplemented", `expected one of ${known} but it is ${vocabulary.pre}`, {
@@ -133,6 +149,17 @@ function mergedParts(vocabulary: GgufVocabulary, file: string): MergedTokens {
     });
   }
   const { tokens, types } = vocabulary;
+  const broken = vocabulary.merges.findIndex((merge) => merge.indexOf(" ", 1) < 1);
+  if (broken >= 0) {
+    const given = JSON.stringify(vocabulary.merges[broken]).slice(0, 80);
+    throw new QtuneError(
+      "data_loss",
+      `expected two tokens with a space between but was given ${given}`,
+      {
+        where: `${file}: tokenizer.ggml.merges[${broken}]`,
+      },
+    );
+  }
   const added = tokens.flatMap((content, id) => {
     const type = types[id];
     if (type !== pieceTypes.control && type !== pieceTypes.userDefined) return [];
