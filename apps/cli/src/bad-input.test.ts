@@ -2,47 +2,19 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { createChip, newestSnapshot, printChipCalibration } from "@qtune/chip";
-import { runCommandLine } from "./command-line.ts";
+import { useCommands } from "./commands.suite.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "qtune-bad-input-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-let printed = "";
-beforeEach(() => {
-  printed = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  process.exitCode = 0;
-});
+const { run, failureOf } = useCommands();
 
 function write(name: string, text: string): string {
   const file = path.join(folder, name);
   writeFileSync(file, text);
   return file;
-}
-
-interface Failure {
-  readonly code: string;
-  readonly issues: readonly {
-    readonly where?: string;
-    readonly expected?: string;
-    readonly given?: string;
-    readonly hint?: string;
-  }[];
-}
-
-/** Runs a command that has to fail; returns the error document and the exit code. */
-async function failureOf(...args: string[]): Promise<Failure & { readonly exit: unknown }> {
-  await runCommandLine([...args, "--json"], new AbortController().signal);
-  const { error } = JSON.parse(printed) as { error: Failure }; // the form of every failure
-  return { ...error, exit: process.exitCode };
 }
 
 /** A chain over so many qubits, so many times over. */
@@ -59,11 +31,8 @@ describe("a conversion", () => {
     const { exit, issues } = await failureOf(...args, "qasm3");
     expect(exit).toBe(2);
     expect(issues).toMatchObject([{ where: "--native", expected: "--to originir or originir2" }]);
-    printed = "";
-    process.exitCode = 0;
-    await runCommandLine([...args, "originir"], new AbortController().signal);
+    expect(await run(...args, "originir")).toMatch(/^QINIT 2\nCREG 2\nCNOT /);
     expect(process.exitCode).toBe(0);
-    expect(printed).toMatch(/^QINIT 2\nCREG 2\nCNOT /);
   });
 });
 
@@ -184,8 +153,8 @@ describe("a calibration", () => {
     const file = JSON.parse(printChipCalibration(chip)) as { qubits: Row[]; edges: Row[] }; // our schema
     change(file);
     const named = write(`${name.replaceAll(" ", "-")}.json`, JSON.stringify(file));
-    await runCommandLine(["chip", "import", named, "--json"], new AbortController().signal);
-    expect(process.exitCode).toBe(2);
-    expect((JSON.parse(printed) as { error: { message: string } }).error.message).toMatch(message);
+    const failure = await failureOf("chip", "import", named);
+    expect(failure.exit).toBe(2);
+    expect(failure.message).toMatch(message);
   });
 });

@@ -1,28 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { runCommandLine } from "./command-line.ts";
+import { describe, expect, test, vi } from "vitest";
+import { useCommands } from "./commands.suite.ts";
 
-let printed = "";
-beforeEach(() => {
-  printed = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  vi.spyOn(process.stderr, "write").mockImplementation(() => true);
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.unstubAllEnvs();
-  process.exitCode = 0;
-});
-
-async function qtune(...args: string[]): Promise<string> {
-  await runCommandLine(args, new AbortController().signal);
-  return printed;
-}
+const { run: qtune } = useCommands();
 
 describe("qtune bench", () => {
   test("explains itself", async () => {

@@ -17,6 +17,27 @@ export function bodiesOf(operation: Operation): readonly (readonly Operation[])[
 }
 
 /**
+ * Returns the names of the gates that operations call, inside control flow too.
+ *
+ * @param unitaryGates what a dense unitary counts as.
+ */
+export function gatesOf(
+  operations: readonly Operation[],
+  unitaryGates: Iterable<string> = [],
+): ReadonlySet<string> {
+  const gates = new Set<string>();
+  const collect = (list: readonly Operation[]): void => {
+    for (const operation of list) {
+      if (operation.kind === "gate") gates.add(operation.gate);
+      if (operation.kind === "unitary") for (const gate of unitaryGates) gates.add(gate);
+      for (const body of bodiesOf(operation)) collect(body);
+    }
+  };
+  collect(operations);
+  return gates;
+}
+
+/**
  * Returns an operation with every angle replaced by `change(angle)`, inside control flow too.
  *
  * Effect: pure; operations without angles are returned as they are.

@@ -15,7 +15,7 @@ import type {
 } from "../circuit.ts";
 import { expandCircuit } from "../expand.ts";
 import { findGate } from "../gate-table.ts";
-import { bodiesOf } from "../rewrite.ts";
+import { bodiesOf, gatesOf } from "../rewrite.ts";
 import { inOrder } from "../text/definition-order.ts";
 import { createNameMaker, type NameMaker } from "../text/names.ts";
 import { originirNumbers, printAngle, qpanda3Numbers } from "../text/number-text.ts";
@@ -139,9 +139,8 @@ function nativeCircuit(circuit: Circuit, dialect: OriginirDialect): Circuit {
 }
 
 function printDefinitions(printer: Printer, circuit: Circuit): void {
-  const used = new Set<string>();
-  collectGates(circuit.operations, used);
-  for (const definition of circuit.definitions ?? []) collectGates(definition.body, used);
+  const bodies = (circuit.definitions ?? []).flatMap(({ body }) => [...gatesOf(body)]);
+  const used = [...gatesOf(circuit.operations), ...bodies];
   if (!printer.native && needsPhase(circuit)) {
     printer.lines.push(`QGATE ${phaseGate} a,(alpha)`, "U4 a,(alpha,0,0,0)", "ENDQGATE");
   }
@@ -160,13 +159,6 @@ function printDefinitions(printer: Printer, circuit: Circuit): void {
     const name = printer.names.name("gate", definition.name);
     printer.gateNames.set(definition.name, name);
     printDefinition(printer, name, definition);
-  }
-}
-
-function collectGates(operations: readonly Operation[], used: Set<string>): void {
-  for (const operation of operations) {
-    if (operation.kind === "gate") used.add(operation.gate);
-    for (const inner of bodiesOf(operation)) collectGates(inner, used);
   }
 }
 

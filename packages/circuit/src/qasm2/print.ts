@@ -7,6 +7,7 @@ import { type Angle, parameterAngle } from "../angle.ts";
 import type { Circuit, Condition, GateDefinition, GateOperation, Operation } from "../circuit.ts";
 import { expandCircuit } from "../expand.ts";
 import { findGate, gateTable } from "../gate-table.ts";
+import { gatesOf } from "../rewrite.ts";
 import { inOrder } from "../text/definition-order.ts";
 import { createNameMaker, type NameMaker } from "../text/names.ts";
 import { printAngle, qasm2Numbers } from "../text/number-text.ts";
@@ -137,15 +138,8 @@ function withGatesOnly(circuit: Circuit): Circuit {
 
 function printDefinitions(printer: Printer): void {
   const definitions = printer.circuit.definitions ?? [];
-  const used = new Set<string>();
-  const collect = (operations: readonly Operation[]): void => {
-    for (const operation of operations) {
-      if (operation.kind === "gate") used.add(operation.gate);
-      if (operation.kind === "if") collect(operation.then);
-    }
-  };
-  collect(printer.circuit.operations);
-  for (const definition of definitions) collect(definition.body);
+  const bodies = definitions.flatMap(({ body }) => [...gatesOf(body)]);
+  const used = [...gatesOf(printer.circuit.operations), ...bodies];
   reserveStandardNames(printer, definitions);
   for (const gate of ownGatesFor("qasm2", used)) {
     const name = printer.names.name("gate", gate.spellings.qasm2.name);

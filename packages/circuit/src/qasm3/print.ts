@@ -17,7 +17,7 @@ import { operationQubits } from "../analysis.ts";
 import { expandCircuit } from "../expand.ts";
 import type { Gate } from "../gate.ts";
 import { findGate, gateTable } from "../gate-table.ts";
-import { bodiesOf } from "../rewrite.ts";
+import { gatesOf } from "../rewrite.ts";
 import { inOrder } from "../text/definition-order.ts";
 import { createNameMaker, type NameMaker } from "../text/names.ts";
 import { printAngle, qasm3Numbers } from "../text/number-text.ts";
@@ -214,9 +214,9 @@ function printInputs(
 }
 
 function printDefinitions(printer: Printer): void {
-  const used = gatesOf(printer.circuit.operations);
   const definitions = printer.circuit.definitions ?? [];
-  for (const definition of definitions) gatesOf(definition.body, used);
+  const bodies = definitions.flatMap(({ body }) => [...gatesOf(body, unitaryBasis)]);
+  const used = [...gatesOf(printer.circuit.operations, unitaryBasis), ...bodies];
   for (const gate of ownGatesFor("qasm3", used)) {
     const { name } = gate.spellings.qasm3;
     printer.names.reserve(name);
@@ -248,16 +248,6 @@ function importableNames({ name, angles }: Gate): readonly string[] {
   return isSorted ? angles : angles.map((_, i) => `${name.toLowerCase()}_${i}`);
 }
 
-/** Gates that are written for operations, in the names of the table and of the definitions. */
-function gatesOf(operations: readonly Operation[], gates = new Set<string>()): Set<string> {
-  for (const operation of operations) {
-    if (operation.kind === "gate") gates.add(operation.gate);
-    if (operation.kind === "unitary") for (const gate of unitaryBasis) gates.add(gate);
-    for (const body of bodiesOf(operation)) gatesOf(body, gates);
-  }
-  return gates;
-}
-
 /** What dense unitaries are written with; all in stdgates.inc or built in. */
 const unitaryBasis: ReadonlySet<string> = new Set([
   "U",
@@ -274,7 +264,7 @@ const unitaryBasis: ReadonlySet<string> = new Set([
 function printDefinition(printer: Printer, name: string, definition: GateDefinition): void {
   const locals = createNameMaker(isIdentifier, repairName);
   // a parameter or qubit that is called like a gate of the body would hide it
-  for (const gate of gatesOf(definition.body)) {
+  for (const gate of gatesOf(definition.body, unitaryBasis)) {
     locals.reserve(gateName(printer, gate));
     locals.reserve(gate.toLowerCase());
   }

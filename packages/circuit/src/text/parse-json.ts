@@ -28,7 +28,7 @@ export function parseJsonText(text: string, { where, fileName }: JsonTextOptions
     );
     const given =
       offset < bare.length
-        ? quote(bare.slice(offset, offset + 20))
+        ? quote(/^.?[^\r\n]{0,19}/s.exec(bare.slice(offset))?.[0] ?? "")
         : bare.trim() === ""
           ? "an empty file"
           : "the end of the file";

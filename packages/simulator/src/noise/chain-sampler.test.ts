@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { compileChain, splitOperator } from "./chain-program.ts";
 import { type ChainOptions, sampleChain } from "./chain-sampler.ts";
 import { createNoisySampler, noisyDistribution, runNoisyProgram } from "./noisy-program.ts";
+import { chiSquare } from "../testing/chi-square.ts";
 
 const zeros = (count: number): number[] => new Array<number>(count).fill(0);
 
@@ -108,17 +109,6 @@ async function sample(program: NoisyProgram, shots: number, options: ChainOption
   const chain = compileChain(program);
   if (chain === undefined) throw new Error("a chain takes this program");
   return sampleChain(program, chain, shots, createRandom(7n), options);
-}
-
-function chiSquare(
-  counts: ReadonlyMap<string, number>,
-  distribution: ReadonlyMap<string, number>,
-  shots: number,
-): number {
-  return [...distribution].reduce(
-    (sum, [key, p]) => sum + ((counts.get(key) ?? 0) - shots * p) ** 2 / (shots * p),
-    0,
-  );
 }
 
 describe("noisy matrix product states", () => {

@@ -352,13 +352,7 @@ function widenRight({ left, right, re, im }: Site, rank: number, matrices: Entri
   };
   for (let k = 0; k < rank; k++) {
     for (let i = 0; i < 2; i++) {
-      const at = 8 * k + 4 * i;
-      const [ur, ui, wr, wi] = [
-        matrices[at]!,
-        matrices[at + 1]!,
-        matrices[at + 2]!,
-        matrices[at + 3]!,
-      ]; // [rank, 2, 2]
+      const [ur, ui, wr, wi] = rowOf(matrices, 2 * k + i);
       for (let l = 0; l < left; l++) {
         for (let r = 0; r < right; r++) {
           const from = 2 * l * right + r;
@@ -373,19 +367,19 @@ function widenRight({ left, right, re, im }: Site, rank: number, matrices: Entri
   return out;
 }
 
+/** A row of complex matrices of two columns. Shapes: matrices [rows, 2]. */
+function rowOf(matrices: Entries, row: number): readonly [number, number, number, number] {
+  const at = 4 * row;
+  return [matrices[at]!, matrices[at + 1]!, matrices[at + 2]!, matrices[at + 3]!]; // inside
+}
+
 /** Site [left, 2, right] → [(left, rank), 2, right]. */
 function widenLeft({ left, right, re, im }: Site, rank: number, matrices: Entries): Site {
   const size = 2 * left * rank * right;
   const out = { left: left * rank, right, re: new Float64Array(size), im: new Float64Array(size) };
   for (let k = 0; k < rank; k++) {
     for (let i = 0; i < 2; i++) {
-      const at = 8 * k + 4 * i;
-      const [ur, ui, wr, wi] = [
-        matrices[at]!,
-        matrices[at + 1]!,
-        matrices[at + 2]!,
-        matrices[at + 3]!,
-      ]; // [rank, 2, 2]
+      const [ur, ui, wr, wi] = rowOf(matrices, 2 * k + i);
       for (let l = 0; l < left; l++) {
         const start = 2 * l * right;
         const target = (2 * (l * rank + k) + i) * right;

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { detuningSet, inverseNormal } from "./detuning.ts";
 import { densityMatrixPopulations } from "./density-matrix.ts";
 import { noisyDistribution, sampleNoisyProgram } from "./noisy-program.ts";
+import { chiSquare } from "../testing/chi-square.ts";
 
 /** Processor time of this process in ms: what an abort costs does not depend on what else the machine does. */
 function cpuMs(): number {
@@ -67,18 +68,6 @@ const program: NoisyProgram = {
     correlatedFlips: [{ first: 0, second: 1, probability: 0.03 }],
   },
 };
-
-/** χ² of counts against a distribution, with the number of outcomes. */
-function chiSquare(
-  counts: ReadonlyMap<string, number>,
-  distribution: ReadonlyMap<string, number>,
-  shots: number,
-): number {
-  return [...distribution].reduce(
-    (sum, [key, p]) => sum + ((counts.get(key) ?? 0) - shots * p) ** 2 / (shots * p),
-    0,
-  );
-}
 
 describe("sampleNoisyProgram", () => {
   test("follows the averaged density matrix", async () => {
