@@ -4,9 +4,9 @@ import path from "node:path";
 import { expect } from "vitest";
 import { QtuneError, type Random } from "@qtune/base";
 import { dataRoot, findData } from "@qtune/testkit";
-import type { Circuit, Operation } from "./circuit.ts";
+import { type Angle, isBoundAngle } from "./angle.ts";
+import type { Circuit, GateDefinition, Operation } from "./circuit.ts";
 import { gallery } from "./draw/gallery.ts";
-import { gateTable } from "./gate-table.ts";
 import {
   type CircuitFormat,
   circuitFormats,
@@ -14,7 +14,7 @@ import {
   readCircuit,
   type ReadCircuitResult,
 } from "./read.ts";
-import { bodiesOf } from "./rewrite.ts";
+import { bodiesOf, mapAngles } from "./rewrite.ts";
 import { validateCircuit } from "./validate.ts";
 
 const ownPrograms: readonly string[] = [
@@ -245,7 +245,9 @@ export function expectRoundTrips(circuit: Circuit): void {
     const again = reread(text, format);
     const isExact = format === "json" || (format === "qasm3" && isPlain(circuit));
     if (isExact) {
-      expectSame(again, circuit);
+      // a formal parameter may be renamed: nothing outside of its definition names it
+      const rename = format === "qasm3" ? withNumberedFormals : (same: Circuit): Circuit => same;
+      expectSame(rename(again), rename(circuit));
       continue;
     }
     const settled = printed(again, format);
@@ -274,6 +276,33 @@ function reread(text: string, format: CircuitFormat): Circuit {
   return circuit;
 }
 
+function withNumberedFormals(circuit: Circuit): Circuit {
+  const { definitions } = circuit;
+  if (definitions === undefined) return circuit;
+  return { ...circuit, definitions: definitions.map(numberFormals) };
+}
+
+function numberFormals(definition: GateDefinition): GateDefinition {
+  const { parameters, globalPhase, body } = definition;
+  const names = new Map(parameters.map((parameter, i) => [parameter, `#${i}`]));
+  const rename = (angle: Angle): Angle =>
+    isBoundAngle(angle)
+      ? angle
+      : {
+          ...angle,
+          terms: angle.terms.map(({ parameter, coefficient }) => ({
+            parameter: names.get(parameter) ?? parameter,
+            coefficient,
+          })),
+        };
+  return {
+    ...definition,
+    parameters: [...names.values()],
+    body: body.map((operation) => mapAngles(operation, rename)),
+    ...(globalPhase === undefined ? {} : { globalPhase: rename(globalPhase) }),
+  };
+}
+
 /** Some assignment mixes constants, bits and inverted bits. */
 function splitsAssignments(operations: readonly Operation[]): boolean {
   return operations.some((operation) => {
@@ -298,15 +327,10 @@ function toText(circuit: Circuit): string {
 
 /**
  * Nothing that OpenQASM 3 writes in another form: dense unitaries, conditions of one part or none, names that do not fit
- * into a line, parameters of gates that are called like a gate, and assignments that it splits.
+ * into a line, and assignments that it splits.
  */
 function isPlain(circuit: Circuit): boolean {
-  const gates = gateTable.map((gate) => gate.name.toLowerCase());
-  const names = new Set([...gates, ...(circuit.definitions ?? []).map(({ name }) => name)]);
-  const hidden = circuit.definitions?.some(({ parameters }) =>
-    parameters.some((parameter) => names.has(parameter)),
-  );
-  if (hidden === true || splitsAssignments(circuit.operations)) return false;
+  if (splitsAssignments(circuit.operations)) return false;
   const oddForm = /"kind":"unitary"|"of":\[(?:\]|\{(?:[^{}]|\{[^{}]*\})*\}\])/;
   const oddName = /"(?:name|parameter)":"(?:"|\s|[^"]*(?:\s"|\\))/;
   const text = toText(circuit);
